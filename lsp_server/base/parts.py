@@ -1,0 +1,27 @@
+"""The one value that the prompt and the engine share: a piece of a prompt, before it is tokenised."""
+
+from typing import Literal
+
+import msgspec
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """A special token, by name, or a text.
+
+    Attributes:
+        text: the text, or the special token's name as the model's manifest spells it.
+        special: whether ``text`` names a special token.
+        limit: for a text, how many tokens it may take; 0 means no limit.
+        cut: what goes when a text is over its limit: ``right`` drops its last tokens; ``left`` drops its first
+            tokens, in steps of ``LEFT_STEP`` so that the tokens that stay are the same from one key to the next.
+    """
+
+    text: str
+    special: bool = False
+    limit: int = 0
+    cut: Literal["left", "right"] = "right"
+
+
+#: Tokens that a left cut drops at a time. One step costs one re-evaluation of the prefix; a larger step
+#: makes that rarer and the remaining prefix shorter.
+LEFT_STEP = 64

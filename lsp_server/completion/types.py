@@ -1,0 +1,80 @@
+"""The values of one request, from the editor's view to what is shown. Frozen; none refers to the session."""
+
+from typing import Literal
+
+import msgspec
+
+Source = Literal["cache", "speculated", "memory", "model", "nothing"]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The editor's state at the moment a request arrived.
+
+    Attributes:
+        uri, language, version: of the document.
+        path: the document's path as the model sees it: last three components, slashes between them.
+        lines: the whole document, LSP line ends kept; the last element has none.
+        line: 0-based line of the cursor.
+        column: of the cursor, in code points.
+        invoked: the user asked for it explicitly.
+        selected: what stands in the editor's pop-up menu as chosen; the answer must begin with it.
+        selected_from: column where ``selected`` would be inserted.
+    """
+
+    uri: str
+    path: str
+    language: str
+    version: int
+    lines: tuple[str, ...]
+    line: int
+    column: int
+    invoked: bool = False
+    selected: str | None = None
+    selected_from: int = 0
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A completion on its way through the filters.
+
+    Attributes:
+        text: what would be inserted at the cursor, ``\\n`` line ends.
+        replace: characters behind the cursor, on its line, that the insertion takes the place of.
+        logprob_sum, logprob_mean, logprob_min: as in ``engine.messages.Finished``.
+    """
+
+    text: str
+    replace: int = 0
+    logprob_sum: float = 0.0
+    logprob_mean: float = 0.0
+    logprob_min: float = 0.0
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """All that a filter may look at.
+
+    Attributes:
+        before: the line up to the cursor.
+        after: the line behind the cursor, without its line end.
+        lines_above: the lines above the cursor's, nearest last, without line ends (at most 50).
+        lines_below: the lines below the cursor's, nearest first, without line ends (at most 50).
+        language: name of the grammar.
+        block_indent: as in ``context.types.Context``.
+        special_tokens: texts of the model's special tokens.
+    """
+
+    before: str
+    after: str
+    lines_above: tuple[str, ...] = ()
+    lines_below: tuple[str, ...] = ()
+    language: str = ""
+    block_indent: int = -1
+    special_tokens: tuple[str, ...] = ()
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """What is shown: insert ``text`` at the cursor in place of the ``replace`` characters behind it."""
+
+    text: str
+    replace: int
+    source: Source
+    id: int

@@ -1,0 +1,144 @@
+"""What server and worker say to each other: the only module that both sides import.
+
+On the wire: a 4-byte big-endian length, then one msgpack-encoded tagged Struct. No message assumes that the peer is
+a child process or the only client.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from lsp_server.base.parts import Part
+
+#: A frame longer than this is a protocol error, not a message (bytes).
+MAX_FRAME = 16 * 1024 * 1024
+
+FinishReason = Literal["end", "line", "block", "length", "deadline", "cancelled"]
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Where a completion ends, beside the model's own end token.
+
+    Attributes:
+        kind: ``line`` ends before the first newline; ``block`` ends before the first non-blank line that is indented
+            no deeper than ``indent``, or after ``max_lines`` lines.
+        indent: columns of the line that opens the block (tabs count to the next multiple of 8).
+        max_lines: upper bound for ``block``.
+    """
+
+    kind: Literal["line", "block"] = "line"
+    indent: int = 0
+    max_lines: int = 8
+
+
+# --- server to worker
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Load a model; answered by ``Loaded`` or ``LoadFailed``. Replaces a model that is already loaded.
+
+    Attributes:
+        engine: name of the backend.
+        model: path of the GGUF file; ignored by the ``fake`` engine.
+        tokenizer: path of its ``tokenizer.json``.
+        sha256: of the model file; the worker checks it before native code sees the file.
+        context: tokens that the KV cache holds.
+        threads: for decoding.
+        special_tokens: name to id.
+        end_tokens: names of the special tokens that end a completion.
+        delay_ms: only for ``fake``: how long one evaluation takes.
+    """
+
+    engine: str
+    model: str
+    tokenizer: str
+    sha256: str
+    context: int
+    threads: int
+    special_tokens: dict[str, int]
+    end_tokens: tuple[str, ...]
+    delay_ms: float = 0.0
+
+
+class Complete(msgspec.Struct, frozen=True, tag="complete"):
+    """Complete a prompt; answered by any number of ``Partial`` and one ``Finished``.
+
+    The last part is the text before the cursor: its last pre-token is healed.
+
+    Attributes:
+        id: chosen by the client, unique among its running requests.
+        parts: the prompt in order.
+        deadline_ms: milliseconds from arrival after which what there is counts as the answer.
+    """
+
+    id: int
+    parts: tuple[Part, ...]
+    stop: Stop
+    max_tokens: int
+    deadline_ms: int
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Stop working on a request within one token; it is still answered, by ``Finished`` with ``cancelled``."""
+
+    id: int
+
+
+ToWorker = Load | Complete | Cancel
+
+
+# --- worker to server
+
+
+class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
+    """The model is ready."""
+
+    engine: str
+    vocabulary: int
+    context: int
+    parameters: int
+    load_ms: float
+
+
+class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
+    """The model was refused; ``message`` says why and what to do."""
+
+    message: str
+
+
+class Partial(msgspec.Struct, frozen=True, tag="partial"):
+    """The text so far of a running completion."""
+
+    id: int
+    text: str
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """A completion.
+
+    Attributes:
+        text: what comes after the cursor; empty when the model has nothing to say.
+        logprob_sum, logprob_mean, logprob_min: natural log-probabilities of the chosen tokens, healed ones included,
+            each renormalised over the tokens that the typed characters allowed; 0.0 when there are none.
+        prompt_tokens: tokens of the prompt.
+        reused_tokens: of these, how many stood in the KV cache already.
+        tokens: generated tokens.
+        prompt_ms, decode_ms: wall time of the two stages.
+        error: set when the engine failed; then ``text`` is empty.
+    """
+
+    id: int
+    text: str
+    reason: FinishReason
+    logprob_sum: float = 0.0
+    logprob_mean: float = 0.0
+    logprob_min: float = 0.0
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    tokens: int = 0
+    prompt_ms: float = 0.0
+    decode_ms: float = 0.0
+    error: str = ""
+
+
+ToServer = Loaded | LoadFailed | Partial | Finished

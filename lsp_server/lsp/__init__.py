@@ -1,0 +1,1 @@
+"""The only package that knows pygls and lsprotocol: decode, call the core, encode."""

@@ -1,0 +1,1 @@
+"""One fill-in-the-middle family a file."""

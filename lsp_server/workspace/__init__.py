@@ -1,0 +1,1 @@
+"""The editor's truth: open documents and files on disk. Knows nothing of prompts, engines or LSP types."""
