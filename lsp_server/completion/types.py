@@ -1,5 +1,6 @@
 """The values of one request, from the editor's view to what is shown. Frozen; none refers to the session."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -60,6 +61,8 @@ class Surroundings(msgspec.Struct, frozen=True):
         language: name of the grammar.
         block_indent: as in ``context.types.Context``.
         special_tokens: texts of the model's special tokens.
+        new_errors: given a candidate, how many more parse errors the document has with it; ``None`` as the answer or
+            as the function when that cannot be told (no grammar, document too large).
     """
 
     before: str
@@ -69,6 +72,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     language: str = ""
     block_indent: int = -1
     special_tokens: tuple[str, ...] = ()
+    new_errors: Callable[[Candidate], int | None] | None = None
 
 
 class Suggestion(msgspec.Struct, frozen=True):
