@@ -1,0 +1,66 @@
+/**
+ * The commands of the palette and of the status bar's menu. Their ids begin with `offhand.ui.`: the plain `offhand.`
+ * ids belong to the server, whose commands the protocol's library registers under the server's own names.
+ */
+
+import * as vscode from "vscode";
+
+import { readable } from "./log";
+import type { Server } from "./server";
+import { SECTION } from "./settings";
+
+export function registerCommands(server: Server, log: vscode.LogOutputChannel): vscode.Disposable[] {
+  const report = vscode.window.createOutputChannel("Offhand Report");
+
+  async function showReport(title: string, command: string): Promise<void> {
+    const answer = await server.execute(command);
+    report.replace(`${title}\n\n${readable(answer)}\n`);
+    report.show(true);
+  }
+
+  const actions: Record<string, () => unknown> = {
+    toggle: async () => {
+      const { enabled } = (await server.execute("offhand.toggle")) as { enabled: boolean };
+      vscode.window.setStatusBarMessage(`Offhand: suggestions are ${enabled ? "on" : "off"}`, 3_000);
+    },
+    why: () => showReport("Why was there no suggestion?", "offhand.why"),
+    status: () => showReport("Status of Offhand", "offhand.status"),
+    restartWorker: () => server.execute("offhand.restartWorker"),
+    restartServer: () => server.restartByHand(),
+    log: () => log.show(),
+    menu: showMenu,
+  };
+
+  const registered = Object.entries(actions).map(([name, action]) =>
+    vscode.commands.registerCommand(`offhand.ui.${name}`, async () => {
+      try {
+        await action();
+      } catch (error) {
+        log.error(`offhand.ui.${name}: ${String(error)}`);
+        const choice = await vscode.window.showWarningMessage(
+          error instanceof Error ? error.message : String(error),
+          "Restart server",
+          "Show log",
+        );
+        if (choice === "Restart server") await server.restartByHand();
+        if (choice === "Show log") log.show();
+      }
+    }),
+  );
+  return [report, ...registered];
+}
+
+const MENU: readonly (vscode.QuickPickItem & { command: string; argument?: string })[] = [
+  { label: "$(circle-slash) Toggle suggestions", command: "offhand.ui.toggle" },
+  { label: "$(question) Why no suggestion?", command: "offhand.ui.why" },
+  { label: "$(info) Show status", command: "offhand.ui.status" },
+  { label: "$(debug-restart) Restart worker", command: "offhand.ui.restartWorker" },
+  { label: "$(refresh) Restart server", command: "offhand.ui.restartServer" },
+  { label: "$(output) Show log", command: "offhand.ui.log" },
+  { label: "$(gear) Settings", command: "workbench.action.openSettings", argument: `${SECTION}.` },
+];
+
+async function showMenu(): Promise<void> {
+  const choice = await vscode.window.showQuickPick(MENU, { title: "Offhand" });
+  if (choice) await vscode.commands.executeCommand(choice.command, ...(choice.argument ? [choice.argument] : []));
+}

@@ -1,0 +1,48 @@
+/**
+ * What the user has set, in the form the server wants it. The names, types and defaults stand in package.json, which a
+ * test compares with the server's own schema.
+ */
+
+import * as vscode from "vscode";
+
+export const SECTION = "offhand";
+
+/** Settings that only the extension reads. Both have machine scope: a folder cannot set them. */
+const OWN = ["command", "interpreter"] as const;
+
+export function command(): readonly string[] {
+  return vscode.workspace.getConfiguration(SECTION).get<string[]>("command", []);
+}
+
+export function interpreter(): string {
+  return vscode.workspace.getConfiguration(SECTION).get<string>("interpreter", "").trim();
+}
+
+export function decidesWhatStarts(change: vscode.ConfigurationChangeEvent): boolean {
+  return OWN.some((name) => change.affectsConfiguration(`${SECTION}.${name}`));
+}
+
+/**
+ * The server's settings that the user or the workspace has given a value. Those left alone are absent, so that a value
+ * in the server's own settings file is not overruled by a default.
+ */
+export function serverSettings(manifest: unknown): Record<string, unknown> {
+  const { properties } = (manifest as Manifest).contributes.configuration;
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const values: Record<string, unknown> = {};
+  for (const key of Object.keys(properties)) {
+    const name = key.slice(SECTION.length + 1);
+    if ((OWN as readonly string[]).includes(name)) continue;
+    const places = configuration.inspect(name);
+    const isSet = [places?.globalValue, places?.workspaceValue, places?.workspaceFolderValue].some(
+      (value) => value !== undefined,
+    );
+    // The effective value, not the one found: in a folder that is not trusted VS Code hides some of the folder's.
+    if (isSet) values[name] = configuration.get(name);
+  }
+  return values;
+}
+
+interface Manifest {
+  contributes: { configuration: { properties: Record<string, unknown> } };
+}
