@@ -18,19 +18,24 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting with its default. The descriptions are what the editors' settings pages show."""
 
     enabled: Annotated[bool, Meta(description="Suggest completions.")] = True
-    model: Annotated[
-        str, Meta(description="Name of the model: see 'offhand models list'.", min_length=1)
-    ] = "bundled"
+    model: Annotated[str, Meta(description="Name of the model: see 'offhand models list'.", min_length=1)] = (
+        "bundled"
+    )
     engine: Annotated[
         Literal["auto", "ctransformers", "fake"],
-        Meta(description="What evaluates the model; 'auto' picks the best that can run it. 'fake' is for tests."),
+        Meta(
+            description="What evaluates the model; 'auto' picks the best that can run it. 'fake' is for tests."
+        ),
     ] = "auto"
     threads: Annotated[
-        int, Meta(description="CPU threads for the model. More than 1 is slower on a busy machine.", ge=1, le=64)
+        int,
+        Meta(description="CPU threads for the model. More than 1 is slower on a busy machine.", ge=1, le=64),
     ] = 1
     multiline: Annotated[
         Literal["auto", "never"],
-        Meta(description="Suggest a whole block where the syntax expects one ('auto'), or single lines only."),
+        Meta(
+            description="Suggest a whole block where the syntax expects one ('auto'), or single lines only."
+        ),
     ] = "auto"
     comments: Annotated[bool, Meta(description="Also suggest inside comments and docstrings.")] = False
     popup: Annotated[
@@ -67,7 +72,9 @@ def merge(base: Config, values: Mapping[str, Any], origin: str) -> tuple[Config,
     for name, value in values.items():
         field = known.get(name)
         if field is None:
-            warnings.append(f"{origin}: unknown setting '{name}' is ignored. Known: {', '.join(sorted(known))}.")
+            warnings.append(
+                f"{origin}: unknown setting '{name}' is ignored. Known: {', '.join(sorted(known))}."
+            )
             continue
         if value is None:
             continue

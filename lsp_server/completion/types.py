@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from lsp_server.context.syntax import Tree, Unparsed
+
 Source = Literal["cache", "speculated", "memory", "model", "nothing"]
 
 
@@ -17,9 +19,9 @@ class Snapshot(msgspec.Struct, frozen=True):
         lines: the whole document, LSP line ends kept; the last element has none.
         line: 0-based line of the cursor.
         column: of the cursor, in code points.
+        syntax: the document's tree; or, where parsing takes longer than the event loop may wait, what is needed to make
+            one elsewhere; ``None`` when there is no grammar or the document is too large.
         invoked: the user asked for it explicitly.
-        selected: what stands in the editor's pop-up menu as chosen; the answer must begin with it.
-        selected_from: column where ``selected`` would be inserted.
     """
 
     uri: str
@@ -29,9 +31,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     lines: tuple[str, ...]
     line: int
     column: int
+    syntax: Tree | Unparsed | None = None
     invoked: bool = False
-    selected: str | None = None
-    selected_from: int = 0
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -59,6 +60,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         lines_above: the lines above the cursor's, nearest last, without line ends (at most 50).
         lines_below: the lines below the cursor's, nearest first, without line ends (at most 50).
         language: name of the grammar.
+        line_comments: what begins a comment to the end of the line, as the language's ``language.toml`` has it.
         block_indent: as in ``context.types.Context``.
         special_tokens: texts of the model's special tokens.
         new_errors: given a candidate, how many more parse errors the document has with it; ``None`` as the answer or
@@ -70,6 +72,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     lines_above: tuple[str, ...] = ()
     lines_below: tuple[str, ...] = ()
     language: str = ""
+    line_comments: tuple[str, ...] = ("#",)
     block_indent: int = -1
     special_tokens: tuple[str, ...] = ()
     new_errors: Callable[[Candidate], int | None] | None = None

@@ -1,0 +1,39 @@
+# demo: set up and show real completions    test: set up and run every test    lint: only the static checks
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test fast lint editors vsix clean
+
+demo: $(VENV)/ready
+	@$(BIN)/offhand demo
+
+test: $(VENV)/ready-dev editors
+	$(BIN)/python -m pytest
+
+fast: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/ready-dev
+	$(BIN)/python -m pytest tests/test_house.py
+
+# A real Neovim for the end-to-end tests. Without one they are skipped and say so.
+editors:
+	@[ -x .cache/editors/bin/nvim ] || command -v nvim >/dev/null 2>&1 || \
+	  bash tests/e2e/get_debian.sh sid .cache/editors neovim:nvim || \
+	  echo "No Neovim could be had: its tests will be skipped."
+
+vsix:
+	cd editors/vscode && npm ci --ignore-scripts && npm run package
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

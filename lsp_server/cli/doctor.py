@@ -1,0 +1,171 @@
+"""``offhand doctor``: is everything there that completion needs, how fast is it, and what to do where it is not."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from lsp_server.base.errors import OffhandError
+
+_EDITORS = {
+    "nvim": "Neovim",
+    "code": "VS Code",
+    "codium": "VSCodium",
+    "emacs": "Emacs",
+    "vim": "Vim",
+    "hx": "Helix",
+}
+
+#: Decoded tokens per second below which ghost text lags behind typing: a line of 12 tokens then takes over 200 ms.
+_SLOW = 60.0
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One line of the report; ``advice`` says what to do about a line that is not ok."""
+
+    name: str
+    level: Literal["ok", "warning", "error"]
+    text: str
+    advice: str = ""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = commands.add_parser("doctor", help="check the installation and say what to do about each fault")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the report; exit status 1 when something is broken."""
+    checks = [_python(), _cpu(), _settings(), *_model(), *asyncio.run(_engine()), _writable(), *_editors()]
+    broken = any(check.level == "error" for check in checks)
+    if arguments.json:
+        print(json.dumps({"ok": not broken, "checks": [msgspec.to_builtins(check) for check in checks]}))
+    else:
+        colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        print("\n".join(_line(check, colours) for check in checks))
+    return 1 if broken else 0
+
+
+def _line(check: Check, colours: bool) -> str:
+    mark, colour = {"ok": ("ok", 32), "warning": ("note", 33), "error": ("FAULT", 31)}[check.level]
+    word = f"\033[{colour}m{mark:<5}\033[0m" if colours else f"{mark:<5}"
+    return f"{word} {check.name:<9} {check.text}" + (f"\n{'':16}-> {check.advice}" if check.advice else "")
+
+
+def _python() -> Check:
+    return Check("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _cpu() -> Check:
+    import psutil
+
+    from lsp_server.models.cpu import flags
+
+    known = flags()
+    names = [name for name in ("avx", "avx2", "f16c", "fma", "avx512f", "avx512_vnni") if name in known]
+    memory = psutil.virtual_memory().available / 1e9
+    text = (
+        f"{os.cpu_count()} processors, {', '.join(names) or 'features unknown'}, {memory:.1f} GB memory free"
+    )
+    if known and "avx2" not in known:
+        return Check("cpu", "warning", text, "There is no AVX2: completion works, two to four times slower.")
+    return Check("cpu", "ok", text)
+
+
+def _settings() -> Check:
+    from lsp_server.base import paths
+    from lsp_server.base.config import Config, merge, read_file
+
+    path = paths.config_file()
+    try:
+        _config, warnings = merge(Config(), read_file(path), "settings file")
+    except OffhandError as error:
+        return Check("settings", "error", str(error), "Correct the file or remove it.")
+    if warnings:
+        return Check("settings", "warning", " ".join(warnings), f"Correct {path}.")
+    return Check("settings", "ok", f"{path}" if path.exists() else f"defaults ({path} does not exist)")
+
+
+def _model() -> list[Check]:
+    from lsp_server.cli import local
+    from lsp_server.models import store
+
+    try:
+        model = store.find(local.settings().model)
+        store.verify(model)
+    except OffhandError as error:
+        return [Check("model", "error", str(error), "Choose another model or install Offhand again.")]
+    file = model.manifest.model
+    text = f"{model.manifest.name}, {file.bytes / 1e6:.1f} MB, sha256 {file.sha256[:16]}… verified"
+    return [Check("model", "ok", text)]
+
+
+async def _engine() -> list[Check]:
+    """Load the model in a worker and time a probe: 256 tokens of prompt, then a line."""
+    from lsp_server.base.parts import Part
+    from lsp_server.cli import local
+    from lsp_server.engine.messages import Stop
+
+    try:
+        begun = time.perf_counter()
+        async with local.engine(local.settings()) as session:
+            loaded_ms = (time.perf_counter() - begun) * 1_000
+            worker = session.worker
+            assert worker is not None
+            assert worker.loaded is not None
+            prompt = Part("".join(f"value_{number} = table[{number}]\n" for number in range(120)), limit=256)
+            done = await worker.complete((prompt,), Stop("block", indent=-1, max_lines=40), 64, 20_000)
+            if done is None or done.error or not done.tokens:
+                reason = worker.last_failure if done is None else done.error
+                return [
+                    Check(
+                        "engine", "error", f"the engine gave nothing: {reason}", "Report this with the log."
+                    )
+                ]
+            prompt_speed = done.prompt_tokens / max(done.prompt_ms, 1e-3) * 1_000
+            speed = done.tokens / max(done.decode_ms, 1e-3) * 1_000
+            text = (
+                f"{worker.loaded.engine}, {session.config.threads} thread(s): loaded in {loaded_ms:.0f} ms, "
+                f"{prompt_speed:.0f} prompt tokens/s, {speed:.0f} tokens/s, {worker.rss_mb:.0f} MB"
+            )
+    except OffhandError as error:
+        return [
+            Check(
+                "engine", "error", str(error), "See the line above; 'offhand models list' shows the choices."
+            )
+        ]
+    if speed < _SLOW:
+        return [Check("engine", "warning", text, "Slow: close other programs, or choose a smaller model.")]
+    return [Check("engine", "ok", text)]
+
+
+def _writable() -> Check:
+    from lsp_server.base import paths
+
+    folder = paths.state_dir()
+    existing = next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
+    if os.access(existing, os.W_OK):
+        return Check("state", "ok", str(folder))
+    return Check(
+        "state",
+        "warning",
+        f"{folder} cannot be written to",
+        "Completion works; set OFFHAND_HOME to keep logs.",
+    )
+
+
+def _editors() -> list[Check]:
+    found = [name for program, name in _EDITORS.items() if shutil.which(program)]
+    if found:
+        return [Check("editors", "ok", ", ".join(found))]
+    return [Check("editors", "warning", "none found on PATH", "See editors/ for how to set yours up.")]

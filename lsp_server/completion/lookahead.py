@@ -1,0 +1,25 @@
+"""After an answer, never before it: compute what follows its acceptance, one step (llama.vim does so too).
+
+The rest of speculation (branches, prefill, disk) will live beside this.
+"""
+
+import asyncio
+
+from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion.pipeline import speculate
+from lsp_server.completion.session import Session
+from lsp_server.completion.types import Snapshot, Suggestion
+
+
+def after(session: Session, snapshot: Snapshot, suggestion: Suggestion) -> None:
+    """Begin to compute the completion at the end of ``suggestion``, as if it were accepted already.
+
+    It stops as soon as a real request comes: see ``Session.stop_speculation``.
+    """
+    session.stop_speculation()
+    session.speculation = asyncio.get_running_loop().create_task(_next(session, snapshot, suggestion))
+
+
+async def _next(session: Session, snapshot: Snapshot, suggestion: Suggestion) -> None:
+    accepted = snapshots.insert(snapshot, suggestion.text, snapshot.column, suggestion.replace)
+    await speculate(session, accepted)

@@ -1,0 +1,189 @@
+"""One request, straight down: snapshot, context, prompt, cache, engine, filters, suggestion.
+
+``complete`` is the whole of it. Nothing here knows LSP, and nothing waits before the cache was asked.
+"""
+
+import msgspec
+
+from lsp_server.completion import filters
+from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
+from lsp_server.completion.look import View, look
+from lsp_server.completion.session import Session
+from lsp_server.completion.trace import Stopwatch, Trace
+from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
+from lsp_server.context.types import Context
+from lsp_server.engine.messages import Stop
+from lsp_server.prompt.render import Prompt, outline, render
+from lsp_server.prompt.window import window
+
+#: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
+_LINE_TOKENS, _BLOCK_TOKENS = 48, 96
+
+
+class Nothing(Exception):
+    """The way out of the pipeline when there is nothing to offer; its text is the reason. Never leaves this module."""
+
+
+async def complete(session: Session, snapshot: Snapshot, trace: Trace) -> Suggestion | None:
+    """Answer one request.
+
+    Returns:
+        a suggestion, or ``None``; ``trace`` then says why.
+    """
+    watch = Stopwatch(trace)
+    try:
+        return await _complete(session, snapshot, trace, watch, speculative=False)
+    except Nothing as nothing:
+        trace.source = "nothing"
+        trace.reason = str(nothing)
+        return None
+    finally:
+        watch.stop()
+
+
+async def speculate(session: Session, snapshot: Snapshot) -> Suggestion | None:
+    """Do the work of a request that nobody has asked yet, and leave the answer in the cache."""
+    trace = Trace(id=0, path=snapshot.path, line=0, column=0, kind="speculation")
+    try:
+        return await _complete(session, snapshot, trace, Stopwatch(trace), speculative=True)
+    except Nothing:
+        return None
+
+
+async def _complete(
+    session: Session, snapshot: Snapshot, trace: Trace, watch: Stopwatch, *, speculative: bool
+) -> Suggestion:
+    # 1. What the cursor is in, and whether anything belongs there.
+    _wanted(session, snapshot)
+    model = session.model
+    if model is None:
+        raise Nothing(session.trouble or "no model is loaded")
+    special_tokens = tuple(model.manifest.special_tokens)
+    view = await look(snapshot, session.grammar(snapshot.language), special_tokens)
+    trace.cursor = view.context.cursor
+    _in_place(session, view)
+    watch.stage("context")
+
+    # 2. The cache: computed before, or typed through.
+    prompt = render(
+        model.manifest.template,
+        view.context,
+        snapshot.lines,
+        snapshot.line,
+        snapshot.column,
+        snapshot.path,
+        model.manifest.language_tokens,
+        model.manifest.context_length - _BLOCK_TOKENS,
+    )
+    watch.stage("prompt")
+    place = _place(session, view, prompt)
+    source: Source
+    found = session.cache.find(place)
+    watch.stage("cache")
+    if found is not None:
+        source = "speculated" if found.entry.speculated else "cache"
+        candidate = found.entry.candidate
+        if candidate is not None:
+            candidate = msgspec.structs.replace(candidate, text=candidate.text[found.typed :])
+    else:
+        # 3. The engine. The only wait of an ordinary request.
+        source = "model"
+        candidate, whole = await _ask(session, view, prompt, trace)
+        watch.stage("engine")
+        if whole:
+            session.cache.put(place, candidate, speculated=speculative)
+    if candidate is None:
+        raise Nothing("the model has nothing to add here")
+
+    # 4. What may be shown of it here and now.
+    shown, verdicts = filters.run(filters.AFTER_CACHE, candidate, view.surroundings)
+    _note(trace, verdicts)
+    watch.stage("filters")
+    if shown is None:
+        raise Nothing(f"filter {verdicts[-1].filter}: {verdicts[-1].reason}")
+    trace.source = source
+    trace.shown = len(shown.text)
+    return Suggestion(text=shown.text, replace=shown.replace, source=source, id=trace.id)
+
+
+def _wanted(session: Session, snapshot: Snapshot) -> None:
+    if not session.enabled:
+        raise Nothing("Offhand is switched off")
+    if snapshot.language in session.config.disabled_languages:
+        raise Nothing(f"the setting 'disabled_languages' has '{snapshot.language}'")
+
+
+def _in_place(session: Session, view: View) -> None:
+    """Stay silent where a suggestion is not wanted, unless it was asked for explicitly."""
+    if view.snapshot.invoked:
+        return
+    if view.context.cursor in ("comment", "docstring") and not session.config.comments:
+        raise Nothing(f"the cursor is in a {view.context.cursor}; the setting 'comments' is off")
+    before, after = view.surroundings.before[-1:], view.surroundings.after[:1]
+    if after.isalnum() or after == "_":
+        raise Nothing("the cursor is inside or before a word" if before else "the cursor is before a word")
+
+
+def _place(session: Session, view: View, prompt: Prompt) -> Place:
+    snapshot, reach = view.snapshot, BEFORE + TYPED_THROUGH
+    wide = window(snapshot.lines, snapshot.line, snapshot.column, reach, BEHIND)
+    setting = (
+        snapshot.path,
+        snapshot.language,
+        session.config.model,
+        session.config.multiline,
+        outline(view.context, prompt.first_line),
+    )
+    return Place(before=wide.prefix, behind=wide.suffix, setting="\0".join(setting))
+
+
+def _stop(session: Session, context: Context) -> tuple[Stop, int]:
+    """Where to stop, and the most tokens: a block where the syntax expects its first statement, else a line."""
+    if context.cursor == "block_start" and session.config.multiline == "auto":
+        return Stop("block", indent=context.block_indent), _BLOCK_TOKENS
+    return Stop("line"), _LINE_TOKENS
+
+
+async def _ask(session: Session, view: View, prompt: Prompt, trace: Trace) -> tuple[Candidate | None, bool]:
+    """Let the model write.
+
+    Returns:
+        what it wrote, ``None`` when it chose to write nothing; and whether it came to its own end.
+    """
+    if session.worker is None:
+        raise Nothing("no model is loaded")
+    stop, tokens = _stop(session, view.context)
+    finished = await session.worker.complete(prompt.parts, stop, tokens, session.config.deadline_ms)
+    if finished is None:
+        raise Nothing(session.worker.last_failure)
+    if finished.error:
+        raise Nothing(f"the engine failed: {finished.error}")
+    session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
+    trace.tokens = {
+        "prompt": finished.prompt_tokens,
+        "reused": finished.reused_tokens,
+        "generated": finished.tokens,
+    }
+    trace.logprob_sum, trace.logprob_min = finished.logprob_sum, finished.logprob_min
+    if finished.reason == "cancelled" or (finished.reason == "deadline" and not finished.text):
+        raise Nothing(f"the engine stopped early: {finished.reason}")
+    candidate, verdicts = filters.run(
+        filters.BEFORE_CACHE,
+        Candidate(
+            finished.text,
+            logprob_sum=finished.logprob_sum,
+            logprob_mean=finished.logprob_mean,
+            logprob_min=finished.logprob_min,
+        ),
+        view.surroundings,
+    )
+    _note(trace, verdicts)
+    return candidate, finished.reason != "deadline"
+
+
+def _note(trace: Trace, verdicts: tuple[filters.Verdict, ...]) -> None:
+    trace.filters += [
+        {"filter": verdict.filter, "outcome": verdict.outcome, "reason": verdict.reason}
+        for verdict in verdicts
+        if verdict.outcome != "kept"
+    ]

@@ -1,0 +1,140 @@
+"""The state of one server: it holds the parts, the parts act. Made once, passed as first argument, no globals."""
+
+import asyncio
+import itertools
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from lsp_server.base.config import Config
+from lsp_server.base.errors import GrammarError
+from lsp_server.base.metrics import Metrics
+from lsp_server.completion.cache import Cache
+from lsp_server.completion.trace import Trace
+from lsp_server.completion.types import Snapshot, Suggestion
+from lsp_server.context.languages import Grammar, Grammars
+from lsp_server.engine.client import WorkerClient
+from lsp_server.models.store import Model
+from lsp_server.workspace.documents import Documents
+
+logger = logging.getLogger(__name__)
+
+#: Requests whose course is remembered for ``why``.
+_TRACES = 50
+
+#: Suggestions that may still be accepted.
+_SHOWN = 20
+
+
+class Shown(msgspec.Struct):
+    """A suggestion that is on the screen, as far as the server can know."""
+
+    snapshot: Snapshot
+    suggestion: Suggestion
+    accepted: bool = False
+
+
+class Session:
+    """Everything that lasts longer than a request.
+
+    Args:
+        warn: tells the user something, once.
+    """
+
+    def __init__(self, config: Config, warn: Callable[[str], None] = logger.warning) -> None:
+        self.config = config
+        self.warn = warn
+        self.grammars = Grammars()
+        self.enabled = config.enabled
+        self.documents = Documents()
+        self.cache = Cache()
+        self.metrics = Metrics()
+        self.traces: deque[Trace] = deque(maxlen=_TRACES)
+        self.shown: OrderedDict[int, Shown] = OrderedDict()
+        self.model: Model | None = None
+        self.worker: WorkerClient | None = None
+        self.trouble = ""
+        self.speculation: asyncio.Task[None] | None = None
+        self.roots: tuple[str, ...] = ()
+        self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._ids = itertools.count(1)
+
+    def next_id(self) -> int:
+        """A number for a request and for the suggestion that comes of it."""
+        return next(self._ids)
+
+    def grammar(self, language: str) -> Grammar | None:
+        """The grammar of an editor's language id; a broken one is reported once and then counts as absent."""
+        try:
+            return self.grammars.load(language)
+        except GrammarError as error:
+            self.warn(str(error))
+            return None
+
+    def supersede(self, uri: str, kind: str, task: asyncio.Task[Any]) -> None:
+        """Make ``task`` the one that counts for a document and a kind of request; the one before it is cancelled.
+
+        Clients do not do that themselves: Neovim 0.12 sent four requests while typing and cancelled none.
+        """
+        key = (uri, kind)
+        older = self._running.get(key)
+        if older is not None:
+            older.cancel()
+        self._running[key] = task
+
+        def forget(done: asyncio.Task[Any]) -> None:
+            if self._running.get(key) is done:
+                del self._running[key]
+
+        task.add_done_callback(forget)
+
+    def stop_speculation(self) -> None:
+        """Free the engine for a question that was really asked."""
+        if self.speculation is not None:
+            self.speculation.cancel()
+            self.speculation = None
+
+    def remember(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
+        """Note a suggestion as shown."""
+        self.metrics.shown += 1
+        self.shown[suggestion.id] = Shown(snapshot, suggestion)
+        while len(self.shown) > _SHOWN:
+            self.shown.popitem(last=False)
+
+    def status(self) -> dict[str, Any]:
+        """What ``offhand.status`` answers."""
+        worker, model, metrics = self.worker, self.model, self.metrics
+        loaded = worker.loaded if worker else None
+        sources = ("cache", "speculated", "memory", "model", "nothing")
+        return {
+            "state": self.state(),
+            "message": self.trouble or (worker.refusal if worker else ""),
+            "model": model.manifest.name if model else self.config.model,
+            "engine": loaded.engine if loaded else self.config.engine,
+            "threads": self.config.threads,
+            "requests": metrics.requests,
+            "shown": metrics.shown,
+            "accepted": metrics.accepted,
+            "partly_accepted": metrics.partly_accepted,
+            "answered_from": {name: metrics.answered_from[name] for name in sources},
+            "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
+            "latency_ms": metrics.latency_ms(),
+            "worker": {
+                "pid": worker.pid if worker else None,
+                "restarts": worker.restarts if worker else 0,
+                "rss_mb": worker.rss_mb if worker else 0.0,
+            },
+        }
+
+    def state(self) -> str:
+        """One word: starting, loading, ready, restarting, disabled or error."""
+        if not self.enabled:
+            return "disabled"
+        if self.trouble or self.worker is None:
+            return "error" if self.trouble else "starting"
+        return {"backing_off": "restarting", "refused": "error", "stopped": "error"}.get(
+            self.worker.state, self.worker.state
+        )

@@ -1,0 +1,56 @@
+"""From settings to a running engine: choose the model, check its file, start the worker."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from lsp_server.base.errors import OffhandError
+from lsp_server.completion.session import Session
+from lsp_server.engine.client import WorkerClient
+from lsp_server.engine.messages import Load
+from lsp_server.models import store
+from lsp_server.models.store import Model
+
+logger = logging.getLogger(__name__)
+
+
+async def start_engine(session: Session, on_state: Callable[[], None]) -> None:
+    """Start the worker for the model of the settings, in place of one that runs already.
+
+    Whatever goes wrong becomes ``session.trouble``, a sentence for the user.
+    """
+    await stop_engine(session)
+    session.cache.clear()
+    session.trouble = ""
+    try:
+        model = await asyncio.get_running_loop().run_in_executor(None, store.find, session.config.model)
+        session.model = model
+        session.worker = WorkerClient(load_message(session, model), on_state=on_state)
+    except OffhandError as error:
+        session.model = None
+        session.trouble = str(error)
+        logger.warning("%s", error)
+    on_state()
+
+
+async def stop_engine(session: Session) -> None:
+    """End the worker, if there is one."""
+    session.stop_speculation()
+    worker, session.worker = session.worker, None
+    if worker is not None:
+        await worker.close()
+
+
+def load_message(session: Session, model: Model) -> Load:
+    """What the worker is told to load."""
+    engine, manifest = session.config.engine, model.manifest
+    return Load(
+        engine="ctransformers" if engine == "auto" else engine,
+        model=str(model.model_file),
+        tokenizer=str(model.tokenizer_file),
+        sha256=manifest.model.sha256,
+        context=manifest.context_length,
+        threads=session.config.threads,
+        special_tokens=manifest.special_tokens,
+        end_tokens=manifest.end_tokens,
+    )

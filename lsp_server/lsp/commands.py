@@ -1,0 +1,36 @@
+"""The commands of ``workspace/executeCommand``."""
+
+from typing import TYPE_CHECKING, Any
+
+from lsp_server.completion import acceptance
+from lsp_server.lsp import convert
+
+if TYPE_CHECKING:
+    from lsp_server.lsp.server import OffhandServer
+
+
+def register(server: "OffhandServer") -> None:
+    """Tell pygls the commands; extra arguments are ignored, as clients add some."""
+
+    @server.command("offhand.status")
+    def _status(ls: "OffhandServer", *_arguments: Any) -> dict[str, Any]:
+        return ls.session.status()
+
+    @server.command("offhand.why")
+    def _why(ls: "OffhandServer", *_arguments: Any) -> list[dict[str, Any]]:
+        return [trace.as_json() for trace in reversed(ls.session.traces)]
+
+    @server.command("offhand.toggle")
+    def _toggle(ls: "OffhandServer", *_arguments: Any) -> dict[str, bool]:
+        ls.session.enabled = not ls.session.enabled
+        ls.on_state()
+        return {"enabled": ls.session.enabled}
+
+    @server.command("offhand.restartWorker")
+    async def _restart(ls: "OffhandServer", *_arguments: Any) -> None:
+        if ls.session.worker is not None:
+            await ls.session.worker.restart(forget_quarantine=True)
+
+    @server.command(convert.ACCEPTED)
+    def _accepted(ls: "OffhandServer", suggestion_id: Any = None, *_arguments: Any) -> None:
+        acceptance.accepted(ls.session, suggestion_id)

@@ -1,0 +1,164 @@
+"""What the editor asks and tells: decode, call the core, encode. No decision about completion is made here."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from lsp_server.base.text import to_column
+from lsp_server.completion import acceptance, lookahead
+from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion.pipeline import complete
+from lsp_server.completion.trace import Trace
+from lsp_server.completion.types import Snapshot, Suggestion
+from lsp_server.lsp import commands, convert
+
+if TYPE_CHECKING:
+    from lsp_server.lsp.server import OffhandServer
+
+#: Characters after which clients ask for the completion menu, beside letters. Ghost text needs none.
+_TRIGGERS = [".", "(", "[", "{", ",", "=", " ", ":", "\n"]
+
+
+def register(server: "OffhandServer") -> None:
+    """Tell pygls who handles what; this also makes the capabilities."""
+    feature = server.feature
+
+    @feature(types.INITIALIZE)
+    def _initialize(ls: "OffhandServer", params: types.InitializeParams) -> None:
+        ls.settings.initialize(params.initialization_options)
+        ls.spawn(_start(ls, params))
+
+    @feature(types.INITIALIZED)
+    def _initialized(ls: "OffhandServer", _params: types.InitializedParams) -> None:
+        ls.spawn(ls.pull_settings())
+
+    @feature(types.SHUTDOWN)
+    async def _shutdown(ls: "OffhandServer", *_params: Any) -> None:
+        await ls.end()
+
+    @feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    def _did_change_configuration(ls: "OffhandServer", params: types.DidChangeConfigurationParams) -> None:
+        if params.settings:
+            ls.settings.configure(params.settings)
+            ls.reconfigure()
+        else:  # clients that can be asked say only that something changed
+            ls.spawn(ls.pull_settings())
+
+    @feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def _did_open(ls: "OffhandServer", params: types.DidOpenTextDocumentParams) -> None:
+        opened = params.text_document
+        ls.session.documents.open(opened.uri, opened.language_id, opened.version, opened.text)
+        ls.session.grammar(opened.language_id)
+
+    @feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def _did_change(ls: "OffhandServer", params: types.DidChangeTextDocumentParams) -> None:
+        changed, changes = params.text_document, convert.changes(params)
+        acceptance.observe(ls.session, changed.uri, changes)
+        ls.session.documents.change(changed.uri, changes, changed.version, ls.encoding)
+
+    @feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:
+        ls.session.documents.close(params.text_document.uri)
+
+    @feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
+    def _inline_completion(
+        ls: "OffhandServer", params: types.InlineCompletionParams
+    ) -> Awaitable[types.InlineCompletionList | None]:
+        ls.asked_inline = True
+        context = params.context
+        invoked = context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
+        snapshot = _snapshot(ls, params, invoked)
+        return _inline(ls, snapshot, context.selected_completion_info)
+
+    @feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=_TRIGGERS))
+    def _completion(
+        ls: "OffhandServer", params: types.CompletionParams
+    ) -> Awaitable[types.CompletionList | None]:
+        return _popup(ls, _snapshot(ls, params, False))
+
+    commands.register(server)
+
+
+async def _start(ls: "OffhandServer", params: types.InitializeParams) -> None:
+    ls.reconfigure()
+    await ls.begin(params)
+
+
+def _snapshot(ls: "OffhandServer", params: Any, invoked: bool) -> Snapshot | None:
+    """Freeze the document now, before any later change is applied. ``None`` when it is not open."""
+    session = ls.session
+    document = session.documents.get(params.text_document.uri)
+    if document is None:
+        return None
+    session.stop_speculation()
+    line, column = document.column(params.position.line, params.position.character, ls.encoding)
+    return snapshots.take(document, session.grammar(document.language_id), line, column, invoked=invoked)
+
+
+async def _inline(
+    ls: "OffhandServer", asked: Snapshot | None, popup: types.SelectedCompletionInfo | None
+) -> types.InlineCompletionList | None:
+    if asked is None:
+        return None
+    snapshot, selected, start = asked, "", asked.column
+    if popup is not None and popup.range.start.line == asked.line:
+        # The pop-up's choice counts as typed; the answer has to go on from it.
+        start = to_column(asked.lines[asked.line], popup.range.start.character, ls.encoding)
+        selected = popup.text
+        snapshot = snapshots.insert(asked, selected, start, 0)
+    suggestion = await _answer(ls, snapshot, "inline")
+    if suggestion is None:
+        return None
+    item = convert.inline_item(suggestion, asked, ls.encoding, snapshots.line_ending(asked), selected, start)
+    return types.InlineCompletionList(items=[item])
+
+
+async def _popup(ls: "OffhandServer", snapshot: Snapshot | None) -> types.CompletionList | None:
+    wanted = ls.session.config.popup
+    if snapshot is None or wanted == "never" or (wanted == "auto" and ls.asked_inline):
+        return None
+    suggestion = await _answer(ls, snapshot, "popup")
+    if suggestion is None:
+        return types.CompletionList(is_incomplete=True, items=[])
+    capabilities = ls.client_capabilities.text_document
+    completion = capabilities.completion if capabilities else None
+    item = completion.completion_item if completion else None
+    insert_replace = bool(item and item.insert_replace_support)
+    made = convert.completion_item(
+        suggestion, snapshot, ls.encoding, snapshots.line_ending(snapshot), insert_replace
+    )
+    return types.CompletionList(is_incomplete=True, items=[made])
+
+
+async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggestion | None:
+    """Run the core for one request. A newer request of the same document and kind ends it: the answer is then null."""
+    session = ls.session
+    trace = Trace(session.next_id(), snapshot.path, snapshot.line + 1, snapshot.column + 1, kind)
+    session.traces.append(trace)
+    session.metrics.requests += 1
+    task = asyncio.get_running_loop().create_task(complete(session, snapshot, trace))
+    session.supersede(snapshot.uri, kind, task)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:  # the client cancelled
+        trace.reason = "cancelled by the editor"
+        task.cancel()
+        raise
+    if task.cancelled():
+        trace.reason = "superseded by a newer request"
+        session.metrics.answered("nothing", trace.total_ms)
+        return None
+    ls.keep_traces()
+    suggestion = task.result()
+    document = session.documents.get(snapshot.uri)
+    if suggestion is not None and (document is None or document.version != snapshot.version):
+        # The text moved on while the model was thinking. The cache has the answer for the request that follows.
+        trace.source, trace.reason = "nothing", "the document changed meanwhile"
+        suggestion = None
+    session.metrics.answered(trace.source, trace.total_ms)
+    if suggestion is not None:
+        session.remember(snapshot, suggestion)
+        lookahead.after(session, snapshot, suggestion)
+    return suggestion

@@ -1,0 +1,182 @@
+"""The language server: what one connection to an editor holds, and how it starts and ends."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from typing import Any, BinaryIO
+
+import psutil
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+import lsp_server
+from lsp_server.base import log, paths
+from lsp_server.base.text import PositionEncoding
+from lsp_server.completion.session import Session
+from lsp_server.completion.startup import start_engine, stop_engine
+from lsp_server.completion.trace import save
+from lsp_server.lsp import handlers
+from lsp_server.lsp.protocol import Protocol
+from lsp_server.lsp.settings import SECTION, Settings
+from lsp_server.workspace.watch import FileWatch
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks at whether the editor still lives (it may die without closing our stdin).
+_EDITOR_CHECK = 3.0
+
+#: Seconds after a request until its course is written down for ``offhand why``.
+_SAVE_DELAY = 1.0
+
+#: Token of the progress that is shown while the model loads.
+_PROGRESS = "offhand/loading"
+
+
+class OffhandServer(LanguageServer):
+    """One editor's server."""
+
+    def __init__(self) -> None:
+        super().__init__("offhand", lsp_server.__version__, protocol_cls=Protocol)
+        self.settings = Settings(paths.config_file())
+        config, self._early_warnings = self.settings.resolve()
+        self.session = Session(config, self.warn)
+        self.asked_inline = False
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._last_status = ""
+        self._progress = False
+        self._saving = False
+        self._watch: FileWatch | None = None
+        handlers.register(self)
+
+    @property
+    def encoding(self) -> PositionEncoding:
+        """How this client counts along a line."""
+        chosen: PositionEncoding = self.workspace.position_encoding.value  # type: ignore[assignment]
+        return chosen
+
+    def spawn(self, work: Any) -> None:
+        """Run a coroutine beside the message loop; a failure is logged."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("background task failed", exc_info=error)
+
+    # --- life
+
+    async def begin(self, params: types.InitializeParams) -> None:
+        """Start what runs beside the messages: engine, editor watch, settings watch."""
+        self.spawn(self._watch_editor(params.process_id))
+        loop = asyncio.get_running_loop()
+        self._watch = FileWatch(self.settings.path, lambda: loop.call_soon_threadsafe(self.reconfigure))
+        await start_engine(self.session, self.on_state)
+
+    async def end(self) -> None:
+        """Stop the worker and the watches."""
+        for task in list(self.tasks):
+            if task is not asyncio.current_task():
+                task.cancel()
+        if self._watch is not None:
+            self._watch.close()
+        await stop_engine(self.session)
+
+    async def _watch_editor(self, process_id: int | None) -> None:
+        while process_id is not None:
+            await asyncio.sleep(_EDITOR_CHECK)
+            if not psutil.pid_exists(process_id):
+                logger.warning("the editor is gone")
+                await stop_engine(self.session)
+                os._exit(0)  # the thread that reads stdin may be blocked for ever
+
+    # --- settings
+
+    def reconfigure(self) -> None:
+        """Put the settings in force; the engine is started anew only if they change it."""
+        before = self.session.config
+        config, warnings = self.settings.resolve()
+        for warning in self._early_warnings + warnings:
+            self.warn(warning)
+        self._early_warnings = []
+        self.session.config = config
+        if config.enabled != before.enabled:
+            self.session.enabled = config.enabled
+        log.set_level(config.log_level)
+        if (config.model, config.engine, config.threads) != (before.model, before.engine, before.threads):
+            self.spawn(start_engine(self.session, self.on_state))
+        self.on_state()
+
+    async def pull_settings(self) -> None:
+        """Ask the client for the settings, if it answers that."""
+        workspace = self.client_capabilities.workspace
+        if workspace is not None and workspace.configuration:
+            params = types.ConfigurationParams(items=[types.ConfigurationItem(section=SECTION)])
+            with contextlib.suppress(Exception):  # a client that declares it and cannot is no reason to stop
+                answer = await self.workspace_configuration_async(params)
+                self.settings.configure(answer[0] if answer else None)
+        self.reconfigure()
+
+    def warn(self, text: str) -> None:
+        """Show the user one sentence."""
+        logger.warning("%s", text)
+        self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"Offhand: {text}"))
+
+    # --- state
+
+    def keep_traces(self) -> None:
+        """Write the requests' courses down for ``offhand why``, soon and not for every key."""
+        if not self._saving:
+            self._saving = True
+            asyncio.get_running_loop().call_later(_SAVE_DELAY, self._save_traces)
+
+    def _save_traces(self) -> None:
+        self._saving = False
+        save(self.session.traces, paths.state_dir() / "why.json")
+
+    def on_state(self) -> None:
+        """Tell the client what the engine is doing, if that changed."""
+        status = self.session.status()
+        params = {name: status[name] for name in ("state", "message", "model")}
+        key = repr(params)
+        if key == self._last_status:
+            return
+        self._last_status = key
+        self.protocol.notify("offhand/status", params)
+        self._show_progress(status["state"])
+        if status["state"] == "error" and status["message"]:
+            self.warn(status["message"])
+
+    def _show_progress(self, state: str) -> None:
+        window = self.client_capabilities.window
+        if window is None or not window.work_done_progress:
+            return
+        loading = state in ("starting", "loading")
+        if loading and not self._progress:
+            self._progress = True
+            self.spawn(self._begin_progress())
+        elif not loading and self._progress:
+            self._progress = False
+            if _PROGRESS in self.work_done_progress.tokens:
+                self.work_done_progress.end(_PROGRESS, types.WorkDoneProgressEnd())
+                del self.work_done_progress.tokens[_PROGRESS]
+
+    async def _begin_progress(self) -> None:
+        if _PROGRESS not in self.work_done_progress.tokens:
+            await self.work_done_progress.create_async(_PROGRESS)
+        if self._progress:
+            begin = types.WorkDoneProgressBegin(title="Offhand: loading the model", cancellable=False)
+            self.work_done_progress.begin(_PROGRESS, begin)
+        else:
+            self.work_done_progress.tokens.pop(_PROGRESS, None)
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Log; never a pop-up in the user's editor."""
+        logger.error("%s", type(error).__name__)
+
+
+def serve(stdin: BinaryIO, stdout: BinaryIO) -> None:
+    """Serve one editor until it says exit, closes stdin, or dies."""
+    OffhandServer().start_io(stdin, stdout)

@@ -1,0 +1,111 @@
+"""Imports point down only, and each library has one home."""
+
+import ast
+import fnmatch
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = sorted((ROOT / "lsp_server").rglob("*.py"))
+
+#: Lower numbers may not import higher ones, nor their siblings on the same level.
+LEVELS = {
+    "cli": 6,
+    "lsp": 5,
+    "training": 5,
+    "bench": 5,
+    "completion": 4,
+    "workspace": 3,
+    "prompt": 3,
+    "engine": 3,
+    "models": 3,
+    "context": 2,
+    "base": 1,
+}
+
+#: library -> the only modules that may import it
+HOMES = {
+    "pygls": ["lsp_server.lsp.*"],
+    "lsprotocol": ["lsp_server.lsp.*"],
+    "tree_sitter": ["lsp_server.context.*"],
+    "watchdog": ["lsp_server.workspace.watch"],
+    "ctransformers": ["lsp_server.engine.backends.ctransformers"],
+    "tokenizers": ["lsp_server.engine.tokenizer"],
+    "numpy": ["lsp_server.engine.*"],
+    "socket": [],
+    "urllib.request": [],
+    "http": [],
+}
+
+#: The server's side of the engine may see nothing of the worker's, and the other way round.
+SERVER_SIDE = {"lsp_server.engine.client", "lsp_server.engine.messages", "lsp_server.engine.quarantine"}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {path}"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def package(module: str) -> str:
+    return module.split(".")[1] if module.startswith("lsp_server.") else ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_point_down(path: Path) -> None:
+    """A module imports its own package and lower layers only."""
+    own = package(name_of(path))
+    for target in imports(path):
+        other = package(target)
+        if own in LEVELS and other in LEVELS and own != other:
+            assert LEVELS[other] < LEVELS[own], f"{name_of(path)} imports {target}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_libraries_stay_at_home(path: Path) -> None:
+    """Only the modules named in HOMES know a library; nothing opens a network connection."""
+    own = name_of(path)
+    for target in imports(path):
+        for library, homes in HOMES.items():
+            if target == library or target.startswith(library + "."):
+                assert any(fnmatch.fnmatch(own, home) for home in homes), f"{own} imports {target}"
+
+
+def test_server_and_worker_share_messages_only() -> None:
+    """The server never imports what evaluates tokens; the worker never imports what speaks to editors."""
+    for path in FILES:
+        own = name_of(path)
+        if package(own) == "engine" and own not in SERVER_SIDE | {"lsp_server.engine"}:
+            assert not [
+                target for target in imports(path) if target.startswith("lsp_server.engine.client")
+            ], own
+        elif package(own) != "engine" or own in SERVER_SIDE - {"lsp_server.engine.messages"}:
+            for target in imports(path):
+                if target.startswith("lsp_server.engine."):
+                    assert any(target.startswith(side) for side in SERVER_SIDE), f"{own} imports {target}"
+
+
+def test_pure_layers_do_not_touch_the_world() -> None:
+    """context (but for loading grammars), prompt and filters read no disk, no clock, no log, and never wait."""
+    forbidden = {"os", "time", "logging", "asyncio", "pathlib", "threading", "subprocess"}
+    for path in FILES:
+        own = name_of(path)
+        pure = package(own) in ("context", "prompt") or own.startswith("lsp_server.completion.filters")
+        if pure and own != "lsp_server.context.languages":
+            seen = {target.split(".")[0] for target in imports(path)} & forbidden
+            assert not seen, f"{own} imports {seen}"
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    """``import lsp_server`` costs nothing."""
+    assert not list(imports(ROOT / "lsp_server" / "__init__.py"))
