@@ -8,8 +8,8 @@ A file holds cases, one after the other::
     --- expect
     cursor: after_dot
 
-The text of a section ends before the newline in front of the next ``---``, ``===`` or the end of the file: that one
-newline belongs to the format. What stands before the first ``===`` is a remark. A test uses it so::
+The text of a section ends before the newline in front of the next ``---``, ``===`` or the end of the file:
+that one newline belongs to the format. What stands before the first ``===`` is a remark. A test uses it so::
 
     from cases import Case, parametrize
 

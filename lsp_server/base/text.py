@@ -88,6 +88,8 @@ def to_bytes(lines: Iterable[str]) -> bytes:
 
 def join_surrogates(text: str) -> str:
     """Make one character of two adjacent halves of a surrogate pair, as an editor that counts UTF-16 does."""
+    if text.isascii():
+        return text
     return _SURROGATE_PAIR.sub(
         lambda pair: pair.group().encode("utf-16-le", "surrogatepass").decode("utf-16-le"), text
     )

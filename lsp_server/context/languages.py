@@ -1,0 +1,173 @@
+"""The languages that Offhand knows: each a folder of ``grammars/``, read when it is first asked for.
+
+A folder holds ``language.toml`` (the fields of ``Language``) and two queries: ``imports.scm``, which captures
+import statements as ``@import``, and ``names.scm`` (see ``context.names``). The parser itself is a package
+from PyPI, named in ``language.toml``. Does not know what the queries' answers are used for.
+"""
+
+import fnmatch
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import tree_sitter
+from msgspec import Meta
+
+from lsp_server.base import resources
+from lsp_server.base.errors import GrammarError
+
+_Word = Annotated[str, Meta(min_length=1)]
+
+
+class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The grammar's names for what ``context.extract`` looks at.
+
+    Attributes:
+        classes, functions: definitions; their fields ``name`` and ``body`` are used where they have them.
+        strings: string literals.
+        string_start: the token that opens one; it stands in an error when the string is never closed.
+        brackets: what spans lines because of its brackets, so that a line inside is not a statement's first.
+    """
+
+    classes: tuple[_Word, ...] = ()
+    functions: tuple[_Word, ...] = ()
+    strings: tuple[_Word, ...] = ()
+    string_start: str = ""
+    brackets: tuple[_Word, ...] = ()
+
+
+class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of a language beside its parser; all that is known where there is no parser.
+
+    Attributes:
+        name: of the folder.
+        ids: editors' language ids.
+        patterns: file names, as for ``fnmatch``.
+        module: of the PyPI package with the parser.
+        indent_unit: columns of one level, where a file does not tell.
+        line_comments: what starts a comment up to the line's end.
+        strings: string delimiters, longer ones first; those of three characters may span lines.
+        interpolation_prefixes: letters in front of a string that make ``{}`` in it hold code.
+        block_end: what a line that opens a block ends with.
+        block_openers: words that a line which opens a block begins with; any, when empty.
+        class_words, function_words: of these, the ones in front of a definition's name; each may be two
+            words.
+        member_access: what stands between an object and the name of its part.
+    """
+
+    name: str = ""
+    ids: tuple[_Word, ...] = ()
+    patterns: tuple[_Word, ...] = ()
+    module: str = ""
+    indent_unit: Annotated[int, Meta(ge=1, le=16)] = 4
+    line_comments: tuple[_Word, ...] = ("//", "#")
+    strings: tuple[_Word, ...] = ('"', "'", "`")
+    interpolation_prefixes: str = ""
+    block_end: tuple[_Word, ...] = (":", "{")
+    block_openers: tuple[_Word, ...] = ()
+    class_words: tuple[_Word, ...] = ()
+    function_words: tuple[_Word, ...] = ()
+    member_access: tuple[_Word, ...] = (".",)
+    nodes: Nodes = Nodes()
+
+
+#: What is taken for granted of a language that nobody described.
+UNKNOWN = Language()
+
+
+class Grammar:
+    """A language with its parser and queries, ready for use from any thread.
+
+    Raises:
+        GrammarError: the parser's package is missing or of another age, or a query does not fit it.
+    """
+
+    def __init__(self, about: Language, imports: str, names: str) -> None:
+        self.about = about
+        advice = f"Code in {about.name} is read as plain text."
+        try:
+            module = importlib.import_module(about.module)
+            self.language = tree_sitter.Language(module.language())
+        except (ImportError, AttributeError) as error:
+            raise GrammarError(
+                f"The grammar for {about.name} is not installed: {error}. {advice} "
+                f"Install the package {about.module.replace('_', '-')}."
+            ) from error
+        except ValueError as error:
+            raise GrammarError(
+                f"The grammar {about.module} does not fit this tree-sitter: {error}. {advice} "
+                "Install Offhand again."
+            ) from error
+        try:
+            self.imports = tree_sitter.Query(self.language, imports)
+            self.names = tree_sitter.Query(self.language, names)
+        except ValueError as error:
+            raise GrammarError(
+                f"A query in grammars/{about.name} does not fit {about.module}: {error}. {advice} "
+                "Install Offhand again."
+            ) from error
+
+
+class Grammars:
+    """The shipped languages. Holds what was loaded, so that each is loaded once.
+
+    Raises:
+        ResourceError: there is no ``grammars/`` folder.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._broken: dict[str, str] = {}
+        self._loaded: dict[str, Grammar | None] = {}
+        self._languages: dict[str, Language] = {}
+        self._folder = folder or resources.directory("grammars")
+        for path in sorted(self._folder.glob("*/language.toml")):
+            name = path.parent.name
+            try:
+                about = msgspec.toml.decode(path.read_bytes(), type=Language)
+                if about.name != name:
+                    raise ValueError(f"it names itself '{about.name}'")
+            except (OSError, ValueError) as error:  # msgspec's and Unicode's errors are ValueErrors
+                self._broken[name] = (
+                    f"grammars/{name}/language.toml cannot be used: {error}. Install Offhand again."
+                )
+            else:
+                self._languages[name] = about
+
+    def name(self, language: str) -> str | None:
+        """The language's name, given its name or one of the editors' ids; ``None`` when it is unknown."""
+        if language in self._languages or language in self._broken:
+            return language
+        return next((name for name, about in self._languages.items() if language in about.ids), None)
+
+    def name_of_file(self, path: str) -> str | None:
+        """The name of a file's language, by its name; ``None`` when it is unknown."""
+        file = path.replace("\\", "/").rpartition("/")[2]
+        for name, about in self._languages.items():
+            if any(fnmatch.fnmatch(file, pattern) for pattern in about.patterns):
+                return name
+        return None
+
+    def load(self, language: str) -> Grammar | None:
+        """The grammar, given its name or one of the editors' ids; ``None`` when there is none.
+
+        Raises:
+            GrammarError: it is broken; this is said once, and afterwards the grammar counts as absent.
+        """
+        name = self.name(language)
+        if name is None:
+            return None
+        if name not in self._loaded:
+            self._loaded[name] = None
+            if name in self._broken:
+                raise GrammarError(self._broken[name])
+            folder = self._folder / name
+            try:
+                imports = (folder / "imports.scm").read_text(encoding="utf-8")
+                names = (folder / "names.scm").read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise GrammarError(
+                    f"A query of grammars/{name} cannot be read: {error}. Install Offhand again."
+                ) from error
+            self._loaded[name] = Grammar(self._languages[name], imports, names)
+        return self._loaded[name]
