@@ -1,0 +1,93 @@
+"""What a model says about itself: ``manifest.json`` beside its files. Does not know where models are kept."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lsp_server.base.errors import ModelError
+
+#: A manifest longer than this is not read (bytes).
+_MAX_BYTES = 1 << 20
+
+FILE = "manifest.json"
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=100)]
+
+
+class File(msgspec.Struct, frozen=True):
+    """One file of a model.
+
+    Attributes:
+        name: a plain file name in the manifest's folder; never a path.
+        bytes: its exact size.
+        sha256: of its content, lower-case hexadecimal.
+    """
+
+    name: Name
+    bytes: Annotated[int, Meta(ge=1)]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What one must know to use a model.
+
+    Attributes:
+        name: by which the settings choose it.
+        version, summary: for people.
+        architecture: as the GGUF header has it.
+        parameters: number of weights; 0 when unknown.
+        context_length: tokens that the model was trained to see at once.
+        template: prompt family it was trained on, see ``prompt.templates``.
+        languages: that it knows, by the names of the grammars.
+        licence: of the weights.
+        model, tokenizer: its files.
+        special_tokens: text to id, all of them: none is ever part of a suggestion.
+        end_tokens: those that end a completion.
+        language_tokens: language to the special token that announces it; the empty name stands for all others.
+    """
+
+    name: Name
+    version: str
+    architecture: str
+    context_length: Annotated[int, Meta(ge=64, le=1 << 20)]
+    template: str
+    languages: tuple[str, ...]
+    licence: str
+    model: File
+    tokenizer: File
+    special_tokens: dict[str, Annotated[int, Meta(ge=0)]]
+    end_tokens: tuple[str, ...]
+    language_tokens: dict[str, str] = {}
+    parameters: Annotated[int, Meta(ge=0)] = 0
+    summary: str = ""
+
+
+def read(path: Path) -> Manifest:
+    """Read and check a manifest.
+
+    Raises:
+        ModelError: it is missing, damaged, or contradicts itself.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"Model manifest {path} cannot be read: {error.strerror or error}.") from error
+    if len(data) > _MAX_BYTES:
+        raise ModelError(f"Model manifest {path} is larger than {_MAX_BYTES} bytes, so it is not one.")
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(
+            f"Model manifest {path} cannot be used: {error}. Correct it or remove the folder."
+        ) from error
+    named = {*manifest.end_tokens, *manifest.language_tokens.values()}
+    unknown = sorted(named - manifest.special_tokens.keys())
+    if unknown:
+        raise ModelError(
+            f"Model manifest {path} uses {', '.join(unknown)}, which its 'special_tokens' do not list. Correct it or "
+            "remove the folder."
+        )
+    return manifest

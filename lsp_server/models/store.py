@@ -1,0 +1,144 @@
+"""The models at hand: those that ship with Offhand, and the user's own. Reads and checks; loads and writes nothing."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from lsp_server.base.errors import ModelError, OffhandError
+from lsp_server.base.paths import data_dir
+from lsp_server.base.resources import directory
+from lsp_server.models import gguf
+from lsp_server.models.manifest import FILE, File, Manifest, read
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A model in the store.
+
+    Attributes:
+        folder: holds the manifest and the files that it names.
+        shipped: came with Offhand.
+    """
+
+    manifest: Manifest
+    folder: Path
+    shipped: bool = False
+
+    @property
+    def model_file(self) -> Path:
+        """The GGUF file."""
+        return self.folder / self.manifest.model.name
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """The ``tokenizer.json``."""
+        return self.folder / self.manifest.tokenizer.name
+
+
+def installed() -> tuple[tuple[Model, ...], tuple[str, ...]]:
+    """Look through the store.
+
+    Returns:
+        the models, shipped ones first; and one sentence for each folder that holds none that can be used.
+    """
+    models: dict[str, Model] = {}
+    problems: list[str] = []
+    for folder, shipped in _folders(problems):
+        try:
+            model = Model(read(folder / FILE), folder, shipped)
+        except ModelError as error:
+            problems.append(str(error))
+            continue
+        name = model.manifest.name
+        if name in models:
+            problems.append(
+                f"Model folder {folder} is passed over: the name '{name}' already belongs to {models[name].folder}. "
+                "Change the name in its manifest."
+            )
+            continue
+        models[name] = model
+    return tuple(models.values()), tuple(problems)
+
+
+def _folders(problems: list[str]) -> list[tuple[Path, bool]]:
+    found: list[tuple[Path, bool]] = []
+    try:
+        found += [(folder, True) for folder in _with_manifest(directory("model_cache"))]
+    except OffhandError as error:
+        problems.append(str(error))
+    try:
+        found += [(folder, False) for folder in _with_manifest(data_dir() / "models")]
+    except FileNotFoundError:
+        pass  # most users bring no model
+    except OSError as error:
+        problems.append(
+            f"Your models folder {data_dir() / 'models'} cannot be read: {error.strerror or error}."
+        )
+    return found
+
+
+def _with_manifest(store: Path) -> list[Path]:
+    return sorted(folder for folder in store.iterdir() if (folder / FILE).is_file())
+
+
+def find(name: str) -> Model:
+    """Return the model that the settings call ``name``.
+
+    Raises:
+        ModelError: there is none; the text lists those there are, and what is wrong with the others.
+    """
+    models, problems = installed()
+    for model in models:
+        if model.manifest.name == name:
+            return model
+    known = ", ".join(model.manifest.name for model in models) or "none"
+    raise ModelError(" ".join((f"There is no model '{name}'. Installed: {known}.", *problems)))
+
+
+def verify(model: Model) -> None:
+    """Check that a model's files are what its manifest says, and that its GGUF header holds together.
+
+    Raises:
+        ModelError: a file is missing, of the wrong size or with other content, or its header is unsound.
+    """
+    for file in (model.manifest.model, model.manifest.tokenizer):
+        _verify_file(model, file)
+    header = gguf.read(model.model_file)
+    if header.architecture != model.manifest.architecture:
+        raise ModelError(
+            f"{model.model_file} is of the architecture '{header.architecture}', its manifest says "
+            f"'{model.manifest.architecture}'. {_remedy(model)}"
+        )
+
+
+def _verify_file(model: Model, file: File) -> None:
+    path = model.folder / file.name
+    try:
+        size = path.stat().st_size
+        if size < file.bytes:
+            raise ModelError(f"{path} is truncated: {size} of {file.bytes} bytes are there. {_remedy(model)}")
+        if size > file.bytes:
+            raise ModelError(f"{path} is {size} bytes long instead of {file.bytes}. {_remedy(model)}")
+        digest = _sha256(path)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing. {_remedy(model)}") from error
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error.strerror or error}. Check its permissions."
+        ) from error
+    if digest != file.sha256:
+        raise ModelError(
+            f"{path} is not the file its manifest describes: the sha256 differs. {_remedy(model)}"
+        )
+
+
+def _remedy(model: Model) -> str:
+    return "Install Offhand again." if model.shipped else "Copy the model again, or remove its folder."
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
