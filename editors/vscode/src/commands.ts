@@ -5,26 +5,20 @@
 
 import * as vscode from "vscode";
 
-import { readable } from "./log";
+import { Reports } from "./report";
 import type { Server } from "./server";
 import { SECTION } from "./settings";
 
 export function registerCommands(server: Server, log: vscode.LogOutputChannel): vscode.Disposable[] {
-  const report = vscode.window.createOutputChannel("Offhand Report");
-
-  async function showReport(title: string, command: string): Promise<void> {
-    const answer = await server.execute(command);
-    report.replace(`${title}\n\n${readable(answer)}\n`);
-    report.show(true);
-  }
+  const reports = new Reports();
 
   const actions: Record<string, () => unknown> = {
     toggle: async () => {
       const { enabled } = (await server.execute("offhand.toggle")) as { enabled: boolean };
       vscode.window.setStatusBarMessage(`Offhand: suggestions are ${enabled ? "on" : "off"}`, 3_000);
     },
-    why: () => showReport("Why was there no suggestion?", "offhand.why"),
-    status: () => showReport("Status of Offhand", "offhand.status"),
+    why: async () => reports.show("Offhand: the last requests", await server.execute("offhand.why")),
+    status: async () => reports.show("Offhand: status", await server.execute("offhand.status")),
     restartWorker: () => server.execute("offhand.restartWorker"),
     restartServer: () => server.restartByHand(),
     log: () => log.show(),
@@ -47,7 +41,7 @@ export function registerCommands(server: Server, log: vscode.LogOutputChannel): 
       }
     }),
   );
-  return [report, ...registered];
+  return [reports, ...registered];
 }
 
 const MENU: readonly (vscode.QuickPickItem & { command: string; argument?: string })[] = [

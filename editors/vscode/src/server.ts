@@ -35,6 +35,8 @@ class QuietClient extends LanguageClient {
 export class Server {
   private client: LanguageClient | undefined;
   private crashes: number[] = [];
+  /** The settings that the running server was last told. */
+  private told: Record<string, unknown> = {};
   private lastReported: string | undefined;
   /** Counts the starts, so that one that was overtaken notices. */
   private generation = 0;
@@ -113,7 +115,8 @@ export class Server {
   }
 
   private settings(): Record<string, unknown> {
-    return serverSettings(this.context.extension.packageJSON);
+    this.told = serverSettings(this.context.extension.packageJSON, Object.keys(this.told));
+    return this.told;
   }
 
   private surroundings(): Surroundings {
@@ -123,6 +126,7 @@ export class Server {
   }
 
   private connect(program: Program, surroundings: Surroundings): LanguageClient {
+    this.told = {};
     const options: LanguageClientOptions = {
       documentSelector: LANGUAGES.flatMap((language) =>
         ["file", "untitled"].map((scheme) => ({ scheme, language })),

@@ -25,10 +25,14 @@ export function decidesWhatStarts(change: vscode.ConfigurationChangeEvent): bool
 /**
  * The server's settings that the user or the workspace has given a value. Those left alone are absent, so that a value
  * in the server's own settings file is not overruled by a default.
+ *
+ * `known` are the names that the running server was told before: one that has been reset since is sent with its default,
+ * as the server keeps what it was told at its start.
  */
-export function serverSettings(manifest: unknown): Record<string, unknown> {
+export function serverSettings(manifest: unknown, known: Iterable<string> = []): Record<string, unknown> {
   const { properties } = (manifest as Manifest).contributes.configuration;
   const configuration = vscode.workspace.getConfiguration(SECTION);
+  const told = new Set(known);
   const values: Record<string, unknown> = {};
   for (const key of Object.keys(properties)) {
     const name = key.slice(SECTION.length + 1);
@@ -38,7 +42,7 @@ export function serverSettings(manifest: unknown): Record<string, unknown> {
       (value) => value !== undefined,
     );
     // The effective value, not the one found: in a folder that is not trusted VS Code hides some of the folder's.
-    if (isSet) values[name] = configuration.get(name);
+    if (isSet || told.has(name)) values[name] = configuration.get(name);
   }
   return values;
 }

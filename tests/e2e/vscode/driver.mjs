@@ -25,6 +25,7 @@ await page.route("**/*", (route) => {
 const picture = (name) => page.screenshot({ path: `${task.pictures}/${task.scenario}-${name}.png` });
 const state = () => page.locator(`${ITEM} [aria-label^="Offhand:"]`).first().getAttribute("aria-label");
 const ghost = async () => (await page.locator(GHOST).allInnerTexts()).join("").replaceAll("\u00a0", " ");
+const text = async () => (await page.locator(".editor-group-container .view-lines").first().innerText()).replaceAll("\u00a0", " ");
 const messages = () => page.locator(".notification-list-item-message").allInnerTexts();
 
 async function until(what, look, isIt) {
@@ -91,12 +92,10 @@ const scenarios = {
     await command("Offhand: Toggle suggestions");
     seen.on = await until("the item to say ready", state, (label) => label === "Offhand: ready");
     await command("Offhand: Show status");
-    const panel = page.locator(".panel .view-lines, .part.panel .view-lines").first();
-    const lines = async () => (await panel.innerText()).replaceAll("\u00a0", " ");
-    seen.status = await until("the status report", lines, (text) => text.includes("Status of Offhand"));
+    seen.status = await until("the status report", text, (lines) => lines.includes("state:"));
     await picture("status");
     await command("Offhand: Why no suggestion?");
-    seen.why = await until("the other report", lines, (text) => text.includes("Why was there"));
+    seen.why = await until("the other report", text, (lines) => !lines.includes("state:") && lines.trim() !== "");
     await command("Offhand: Restart server");
     await until("the restart", state, (label) => label !== "Offhand: ready");
     seen.restarted = await until("the server to be ready again", state, (label) => label === "Offhand: ready");
