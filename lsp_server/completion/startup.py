@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 
 from lsp_server.base.errors import OffhandError
@@ -53,4 +54,5 @@ def load_message(session: Session, model: Model) -> Load:
         threads=session.config.threads,
         special_tokens=manifest.special_tokens,
         end_tokens=manifest.end_tokens,
+        delay_ms=float(os.environ.get("OFFHAND_FAKE_DELAY_MS", "0")),
     )

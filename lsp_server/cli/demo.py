@@ -1,0 +1,171 @@
+"""``offhand demo``: the real server, asked as an editor asks it, at several places of a sample file.
+
+Nothing is staged: what follows the cursor on its line is taken out of the document, and what the model then says is
+shown as it is, right or wrong.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lsp_server.lsp.client import Editor
+
+#: Lines shown above and below each cursor.
+_ABOVE, _BELOW = 3, 1
+
+#: Where the cursor stands: a line of the sample, as far as it is typed. The rest of that line is what is asked for.
+_PLACES = (
+    "logger = logging.get",
+    "        return text in self.name.lower() or any(",
+    "        self.shelves[shelf][number] = current - ",
+    '        logger.info("removed %d of %s from %s", ',
+    "        for number, part in self.parts.",
+    "            if count < part.",
+    '    with path.open("w", newline="", enc',
+    '            parts.append(Part(row["number"], row["name"], ',
+)
+
+#: A line that is typed key by key at the end of ``Inventory.total``'s neighbour.
+_TYPED_BEFORE = "    def value(self) -> float:"
+_TYPED = [
+    "    def shelf_total(self, shelf: str) -> int:",
+    '        """Pieces on one shelf."""',
+    "        return sum(self.shelves[shelf].values())",
+]
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = commands.add_parser("demo", help="show real completions of a sample file")
+    parser.set_defaults(run=run)
+
+
+def run(_arguments: argparse.Namespace) -> int:
+    """Run the demo; exit status 1 when the server gave no suggestion at all."""
+    return asyncio.run(_run(_Screen(sys.stdout.isatty() and "NO_COLOR" not in os.environ)))
+
+
+class _Screen:
+    """Prints code with ghost text in it."""
+
+    def __init__(self, colours: bool) -> None:
+        self._colours = colours
+
+    def say(self, text: str = "") -> None:
+        print(text, flush=True)
+
+    def ghost(self, text: str) -> str:
+        return f"\033[3;96m{text}\033[0m" if self._colours else f"├{text}┤"
+
+    def dim(self, text: str) -> str:
+        return f"\033[2m{text}\033[0m" if self._colours else text
+
+
+async def _run(screen: _Screen) -> int:
+    from lsp_server.lsp.client import Editor
+
+    sample = files("lsp_server.cli").joinpath("sample", "inventory.py")
+    text = sample.read_text(encoding="utf-8")
+    editor = Editor()
+    screen.say("Starting the server and loading the model ...")
+    begun = time.perf_counter()
+    await editor.start({})
+    screen.say(f"Ready after {time.perf_counter() - begun:.1f} s. {editor.message}\n")
+    shown = 0
+    try:
+        for number, place in enumerate(_PLACES):
+            shown += await _complete(
+                screen, editor, f"file:///workshop/place{number}/inventory.py", text, place
+            )
+        shown += await _type(screen, editor, "file:///workshop/typed/inventory.py", text)
+        _summary(screen, await editor.command("offhand.status"))
+    finally:
+        await editor.stop()
+    if not shown:
+        screen.say("No suggestion at all: run 'offhand doctor'.")
+    return 0 if shown else 1
+
+
+async def _complete(screen: _Screen, editor: "Editor", uri: str, text: str, place: str) -> bool:
+    lines = text.split("\n")
+    row = next(index for index, line in enumerate(lines) if line.startswith(place))
+    truth = lines[row][len(place) :]
+    lines[row] = place
+    editor.open(uri, "python", "\n".join(lines))
+    item, took = await _ask(editor, uri, row, len(place))
+    source = await _source(editor)
+    for line in lines[max(0, row - _ABOVE) : row]:
+        screen.say(screen.dim(f"    │ {line}"))
+    first, *rest = (item or "").split("\n")
+    screen.say(f"  ▶ │ {place}{screen.ghost(first) if item else ''}")
+    for line in rest:
+        screen.say(f"    │ {screen.ghost(line)}")
+    for line in lines[row + 1 : row + 1 + _BELOW]:
+        screen.say(screen.dim(f"    │ {line}"))
+    verdict = "as in the file" if item == truth else f"the file has: {truth.strip()}"
+    screen.say(
+        f"      {took:.0f} ms from the {source}; {verdict}\n" if item else f"      {took:.0f} ms, nothing\n"
+    )
+    return bool(item)
+
+
+async def _type(screen: _Screen, editor: "Editor", uri: str, text: str) -> int:
+    """Type a method key by key and accept nothing: how long each key waits for its ghost text."""
+    lines = text.split("\n")
+    row = lines.index(_TYPED_BEFORE)
+    lines[row:row] = [*_TYPED[:-1], "", ""]
+    row += len(_TYPED) - 1
+    editor.open(uri, "python", "\n".join(lines))
+    screen.say("Typing a line, one key after the other:")
+    times, shown = [], 0
+    for column, key in _keys(_TYPED[-1]):
+        editor.replace(uri, row, column, column, key)
+        item, took = await _ask(editor, uri, row, column + len(key))
+        times.append(took)
+        shown += bool(item)
+        if item and column % 4 == 0:
+            typed = _TYPED[-1][: column + len(key)]
+            source = await _source(editor)
+            screen.say(f"  {took:5.1f} ms │ {typed}{screen.ghost(item)}  {screen.dim(source)}")
+    times.sort()
+    screen.say(
+        f"\n{len(times)} keys: ghost text for {shown}, median {times[len(times) // 2]:.1f} ms, "
+        f"95 % below {times[int(len(times) * 0.95)]:.1f} ms\n"
+    )
+    return shown
+
+
+def _keys(line: str) -> Iterator[tuple[int, str]]:
+    """The indentation, as an editor inserts it, then single characters; each with the column it goes to."""
+    start = len(line) - len(line.lstrip())
+    yield 0, line[:start]
+    yield from ((column, line[column]) for column in range(start, len(line)))
+
+
+async def _ask(editor: "Editor", uri: str, row: int, column: int) -> tuple[str | None, float]:
+    begun = time.perf_counter()
+    item = await editor.inline_completion(uri, row, column)
+    took = (time.perf_counter() - begun) * 1_000
+    return (str(item.insert_text) if item else None), took
+
+
+async def _source(editor: "Editor") -> str:
+    newest = (await editor.command("offhand.why"))[0]
+    source: str = newest["source"] if isinstance(newest, dict) else newest.source
+    return source
+
+
+def _summary(screen: _Screen, status: Any) -> None:
+    plain: dict[str, Any] = status if isinstance(status, dict) else status._asdict()
+    kv = plain["kv"]
+    kv = kv if isinstance(kv, dict) else kv._asdict()
+    if kv["prompt_tokens"]:
+        share = 100 * kv["reused_tokens"] / kv["prompt_tokens"]
+        screen.say(f"{share:.0f} % of the prompts' tokens came from the KV cache. Nothing left this machine.")
+    screen.say("Next: set up your editor, see README.md. 'offhand doctor' checks the installation.")

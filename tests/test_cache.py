@@ -1,0 +1,82 @@
+"""The cache: a hit is always what the model said at that very place."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.completion.cache import BEFORE, TYPED_THROUGH, Cache, Place
+from lsp_server.completion.types import Candidate
+
+
+def text_of(cache: Cache, place: Place) -> str | None:
+    found = cache.find(place)
+    if found is None or found.entry.candidate is None:
+        return None
+    return found.entry.candidate.text[found.typed :]
+
+
+def test_exact_and_typed_through() -> None:
+    """An entry answers its own place, and every place on the way through its text."""
+    cache = Cache()
+    cache.put(Place("a = ", "\n", "py"), Candidate("b + c"), speculated=False)
+    assert text_of(cache, Place("a = ", "\n", "py")) == "b + c"
+    assert text_of(cache, Place("a = b +", "\n", "py")) == " c"
+    assert text_of(cache, Place("a = b - ", "\n", "py")) is None
+    assert text_of(cache, Place("a = b + c", "\n", "py")) is None, "nothing is left of it"
+
+
+def test_suffix_and_setting_are_part_of_the_key() -> None:
+    """Another suffix, language, model or path is another place."""
+    cache = Cache()
+    cache.put(Place("a = ", "\n", "py"), Candidate("b"), speculated=False)
+    assert cache.find(Place("a = ", "\n\nx", "py")) is None
+    assert cache.find(Place("a = ", "\n", "js")) is None
+
+
+def test_finding_nothing_is_remembered() -> None:
+    """That the model had nothing to say is an answer too, for that place only."""
+    cache = Cache()
+    cache.put(Place("done", "\n", "py"), None, speculated=True)
+    found = cache.find(Place("done", "\n", "py"))
+    assert found is not None
+    assert found.entry.candidate is None
+    assert found.entry.speculated
+    assert cache.find(Place("done.", "\n", "py")) is None
+
+
+def test_the_latest_on_the_way_wins() -> None:
+    """After the model changed its mind the newer text answers."""
+    cache = Cache()
+    cache.put(Place("a", "", "py"), Candidate("bcd"), speculated=False)
+    cache.put(Place("ab", "", "py"), Candidate("cx"), speculated=False)
+    assert text_of(cache, Place("abc", "", "py")) == "x"
+
+
+def test_least_recently_used_goes_first() -> None:
+    """Bounded: the one not asked for longest goes."""
+    cache = Cache(capacity=2)
+    for name in "ab":
+        cache.put(Place(name, "", "py"), Candidate(name * 2), speculated=False)
+    cache.find(Place("a", "", "py"))
+    cache.put(Place("c", "", "py"), Candidate("cc"), speculated=False)
+    assert len(cache) == 2
+    assert cache.find(Place("a", "", "py")) is not None
+    assert cache.find(Place("b", "", "py")) is None
+
+
+@given(
+    st.text("ab\n", max_size=3 * BEFORE // 1000),
+    st.text("abc\n", min_size=1, max_size=TYPED_THROUGH + 20),
+    st.integers(0, TYPED_THROUGH + 20),
+    st.text("abc\n", max_size=3),
+)
+def test_a_hit_agrees_with_what_was_typed(before: str, text: str, typed: int, other: str) -> None:
+    """Property: what is served, put behind what was typed, is exactly the completion."""
+    cache = Cache()
+    cache.put(Place(before, "s", "py"), Candidate(text), speculated=False)
+    place = Place(before + text[:typed] + other, "s", "py")
+    found = cache.find(place)
+    if found is not None and found.entry.candidate is not None:
+        rest = found.entry.candidate.text[found.typed :]
+        assert place.before[: len(place.before) - found.typed] + text == place.before + rest
+    elif not other and typed < min(len(text), TYPED_THROUGH + 1):
+        raise AssertionError("typing through a completion missed it")

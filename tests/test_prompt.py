@@ -1,0 +1,103 @@
+"""The prompt: what it shows, and that typing only appends to it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.base.errors import ModelError
+from lsp_server.base.text import split_lines
+from lsp_server.context.types import Context, Scope
+from lsp_server.prompt.render import outline, render
+from lsp_server.prompt.window import EDGE_STEP, window
+
+TOKENS = {"python": "<|lang:py|>", "": "<|lang:other|>"}
+CONTEXT = Context(language="python", cursor="code")
+
+
+def lines_of(text: str) -> tuple[list[str], int, int]:
+    before, _, after = text.partition("<CURSOR>")
+    above = split_lines(before)
+    return split_lines(before + after), len(above) - 1, len(above[-1])
+
+
+def test_order_is_stable_things_first() -> None:
+    """Suffix, then path, then prefix: a key changes the last part only."""
+    prompt = render("offhand", CONTEXT, *lines_of("a = 1\nb = <CURSOR>\nc = 3\n"), "x/y.py", TOKENS, 400)
+    shape = [(part.text, part.special) for part in prompt.parts]
+    assert shape == [
+        ("<|suf|>", True),
+        ("\nc = 3\n", False),
+        ("<|pre|>", True),
+        ("<|lang:py|>", True),
+        ("x/y.py\n", False),
+        ("a = 1\nb = ", False),
+    ]
+    assert prompt.parts[-1].cut == "left"
+
+
+def test_limits_fit_the_capacity() -> None:
+    """Whatever the texts, the parts' limits and the special tokens add up to less than the capacity."""
+    lines = [f"value_{number} = {number}\n" for number in range(500)] + [""]
+    context = Context(
+        "python", "code", scopes=(Scope("class", "A", "class A:", "Doc.", 3),), imports=("import os",)
+    )
+    prompt = render("offhand", context, lines, 480, 3, "a/b/c.py", TOKENS, 416)
+    assert sum(part.limit or 1 for part in prompt.parts) <= 416
+    assert all(part.limit or part.special for part in prompt.parts)
+
+
+@pytest.mark.parametrize("closers", [")", "]", '")', "})", "):", " ) ;", ""])
+def test_auto_closed_brackets_do_not_change_the_prompt(closers: str) -> None:
+    """An editor that inserts the closing bracket itself must not cost a re-evaluation of everything."""
+    text = "call(<CURSOR>{}\nnext_line()\n"
+    assert window(*lines_of(text.format(closers)), 300, 80).suffix == "\nnext_line()\n"
+
+
+def test_code_behind_the_cursor_is_the_suffix() -> None:
+    """Anything but closers behind the cursor belongs to the suffix."""
+    assert window(*lines_of("call(<CURSOR>, other)\n"), 300, 80).suffix == ", other)\n"
+
+
+@given(
+    st.lists(st.text("ab (\n", min_size=0, max_size=40), min_size=1, max_size=80),
+    st.text("xyz_ ", min_size=1),
+)
+def test_typing_only_appends(rows: list[str], typed: str) -> None:
+    """Typing on the cursor's line leaves the suffix alone and moves the left edge in whole steps."""
+    lines = split_lines("\n".join(rows))
+    row = len(lines) // 2
+    column = len(lines[row].rstrip("\n"))
+    previous = window(lines, row, column, 60, 30)
+    for key in typed:
+        lines[row] = lines[row][:column] + key + lines[row][column:]
+        column += 1
+        now = window(lines, row, column, 60, 30)
+        assert now.suffix == previous.suffix
+        if now.first_line == previous.first_line:
+            assert now.prefix == previous.prefix + key
+        else:
+            assert now.first_line in (row, -(-now.first_line // EDGE_STEP) * EDGE_STEP)
+        previous = now
+
+
+def test_line_ends_and_half_surrogates_are_what_a_model_knows() -> None:
+    """\\r\\n becomes \\n, half a pair becomes U+FFFD; everything can be encoded."""
+    view = window(["a\r\n", "b\ud800\r", "c"], 2, 1, 100, 100)
+    assert view.prefix == "a\nb\ufffd\nc"
+
+
+def test_outline_holds_what_the_window_cut_off() -> None:
+    """Imports and the enclosing headers above the left edge; nothing when the window begins with the file."""
+    scopes = (Scope("class", "A", "class A:", "An A.", 1), Scope("function", "f", "def f(self, x):", "", 5))
+    context = Context("python", "code", scopes=scopes, imports=("import os", "from a import b"))
+    assert outline(context, 0) == ""
+    text = 'import os\nfrom a import b\nclass A:\n    """An A."""\n    def f(self, x):\n'
+    assert outline(context, 8) == text
+    assert outline(context, 3) == text[: text.index("    def")]
+    assert outline(Context("python", "code"), 8) == ""
+
+
+def test_an_unknown_template_is_refused() -> None:
+    """A model of a family that this version does not know is named, with what to do."""
+    with pytest.raises(ModelError, match="'qwen' is unknown"):
+        render("qwen", CONTEXT, ["x"], 0, 1, "x.py", TOKENS, 400)
