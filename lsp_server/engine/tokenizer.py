@@ -74,7 +74,7 @@ class Tokenizer:
         ordinary = sorted((spelling, token) for token, spelling in enumerate(self.bytes) if spelling)
         self._spellings = [spelling for spelling, _ in ordinary]
         self._sorted_ids = np.array([token for _, token in ordinary], dtype=np.int64)
-        self._by_spelling = {spelling: token for spelling, token in reversed(ordinary)}
+        self._by_spelling = dict(reversed(ordinary))
         self._longest = max(map(len, self._spellings), default=0)
         self.allowed = lru_cache(maxsize=256)(self._allowed)
 

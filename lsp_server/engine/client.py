@@ -1,0 +1,313 @@
+"""The server's side of the worker: keeps one alive and asks it. Never raises for what the worker does.
+
+Knows no prompt and no model, only messages. A worker may die at any instant: what was under way is answered with
+nothing, another is started, and a model file that keeps killing workers is refused.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+import psutil
+
+from lsp_server.base.errors import EngineError
+from lsp_server.base.parts import Part
+from lsp_server.engine import process, quarantine
+from lsp_server.engine.messages import (
+    Cancel,
+    Complete,
+    Finished,
+    Load,
+    Loaded,
+    LoadFailed,
+    Partial,
+    Stop,
+    ToServer,
+)
+
+logger = logging.getLogger(__name__)
+
+State = Literal["starting", "loading", "ready", "backing_off", "refused", "stopped"]
+
+#: In these a request need not wait any longer.
+_SETTLED: frozenset[State] = frozenset(("ready", "refused", "stopped"))
+
+#: Pause before the next worker after one died (s); it doubles until a request succeeds.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
+
+#: A model file is refused when it has killed so many workers without a success in between.
+_TOO_MANY_DEATHS = 2
+
+#: The worker looks at the clock between evaluations only; so long it may be late (s).
+_GRACE_S = 1.0
+
+#: A worker that owes answers and has been silent for so long hangs, and is replaced (s).
+_HANGS_S = 10.0
+
+#: Exit codes of a worker that failed before it touched the model: a Python exception, a bad message.
+_NOT_THE_FILE = (1, 2)
+
+
+class _Request(msgspec.Struct):
+    answer: asyncio.Future[Finished | None]
+    on_partial: Callable[[str], None] | None
+
+
+class WorkerClient:
+    """Keeps a worker with one model.
+
+    Attributes:
+        state: what the worker is up to.
+        loaded: what it said about the model, while it has one.
+        refusal: why the model is refused, for the user; empty unless ``state`` is ``refused``.
+        last_failure: why the last request that got nothing got nothing.
+        restarts: workers started so far, less the first.
+    """
+
+    def __init__(
+        self,
+        load: Load,
+        *,
+        on_state: Callable[[], None] = lambda: None,
+        command: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start a worker; needs a running event loop. The client must be closed.
+
+        Args:
+            on_state: called whenever ``state`` has changed.
+            command: what to run instead of the worker.
+            environment: variables for the worker, beside those it needs.
+        """
+        self.state: State = "starting"
+        self.loaded: Loaded | None = None
+        self.refusal = ""
+        self.last_failure = ""
+        self.restarts = -1
+        self._load = load
+        self._on_state = on_state
+        self._command = tuple(command) or process.default_command()
+        self._environment = {**process.default_environment(load.threads), **(environment or {})}
+        self._process: process.Process | None = None
+        self._requests: dict[int, _Request] = {}
+        self._ids = itertools.count(1)
+        self._deaths = 0
+        self._pause = _FIRST_PAUSE_S
+        self._heard = 0.0
+        self._changing = asyncio.Lock()
+        loop = asyncio.get_running_loop()
+        self._settled: asyncio.Future[None] = loop.create_future()
+        self._supervisor = loop.create_task(self._supervise())
+
+    # --- for the server
+
+    async def complete(
+        self,
+        parts: tuple[Part, ...],
+        stop: Stop,
+        max_tokens: int,
+        deadline_ms: int,
+        on_partial: Callable[[str], None] | None = None,
+    ) -> Finished | None:
+        """Complete a prompt; waits for a worker that is still loading.
+
+        Cancelling the task that waits here cancels the work within one token.
+
+        Args:
+            deadline_ms: for all of it, waiting included.
+            on_partial: called with the complete lines so far of a running block.
+
+        Returns:
+            ``None`` when no worker answered; ``last_failure`` then says why.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + deadline_ms / 1000
+        if self.state not in _SETTLED:
+            await asyncio.wait((self._settled,), timeout=deadline_ms / 1000)
+        worker = self._process
+        if self.state != "ready" or worker is None:
+            self.last_failure = self.refusal or f"the worker is not ready ({self.state})"
+            return None
+        left = max(1, int((deadline - loop.time()) * 1000))
+        request = Complete(next(self._ids), parts, stop, max_tokens, left)
+        try:
+            worker.send(request)
+        except EngineError as error:
+            self.last_failure = str(error)
+            return None
+        if not self._requests:
+            self._heard = loop.time()
+        answer: asyncio.Future[Finished | None] = loop.create_future()
+        self._requests[request.id] = _Request(answer, on_partial)
+        try:
+            await asyncio.wait((answer,), timeout=left / 1000 + _GRACE_S)
+        except asyncio.CancelledError:
+            self._abandon(request.id)
+            raise
+        if answer.done():
+            return answer.result()
+        self._abandon(request.id)
+        self.last_failure = "the worker did not answer in time"
+        if loop.time() - self._heard > _HANGS_S:
+            logger.warning("The worker hangs and is replaced.")
+            worker.kill()
+        return None
+
+    async def restart(self, *, forget_quarantine: bool = False) -> None:
+        """Replace the worker, also one that was refused.
+
+        Args:
+            forget_quarantine: give a model file that killed workers another chance.
+        """
+        async with self._changing:
+            self._enter("starting")
+            await self._end()
+            if forget_quarantine:
+                quarantine.remove(self._load.sha256)
+            self._deaths, self._pause, self.refusal = 0, _FIRST_PAUSE_S, ""
+            self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
+
+    async def close(self) -> None:
+        """End the worker, within two seconds. Requests under way are answered with nothing."""
+        async with self._changing:
+            self._enter("stopped")
+            await self._end()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the worker, while there is one."""
+        return self._process.pid if self._process else None
+
+    @property
+    def rss_mb(self) -> float:
+        """Memory that the worker has resident, in MiB; 0 while there is none."""
+        try:
+            return float(psutil.Process(self.pid).memory_info().rss) / 2**20 if self.pid else 0.0
+        except psutil.Error:
+            return 0.0
+
+    # --- one worker after the other
+
+    async def _supervise(self) -> None:
+        while True:
+            self.restarts += 1
+            self._enter("starting")
+            if self._model_file:
+                self.refusal = quarantine.reason(self._load.sha256)
+            if not self.refusal:
+                await self._live()
+            if self.refusal:
+                logger.error("%s", self.refusal)
+                self._enter("refused")
+                return
+            logger.warning("%s", self.last_failure)
+            pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE_S)
+            self._enter("backing_off")  # not yet if the worker never started
+            await asyncio.sleep(pause)
+
+    async def _live(self) -> None:
+        """Start a worker and return when it is gone; ``last_failure`` or ``refusal`` then says why."""
+        try:
+            worker = await process.start(self._command, self._environment, self._receive)
+        except OSError as error:
+            self.last_failure = f"the worker cannot be started: {error}"
+            return
+        self._process = worker
+        try:
+            worker.send(self._load)
+            self._enter("loading")
+            await asyncio.wait((worker.ended,))
+            if not self.refusal:
+                self._enter("backing_off")
+        finally:
+            self._process = None
+            was_loading, self.loaded = self.loaded is None, None
+            await worker.gone()
+            if not self.refusal:
+                self.last_failure = worker.failure or f"the worker died: {process.describe(worker.exit_code)}"
+            self._answer_all_with_nothing()
+        self._blame(worker.exit_code, was_loading)
+
+    def _blame(self, exit_code: int, was_loading: bool) -> None:
+        """Refuse the model file if too many workers died of it."""
+        died_loading = was_loading and exit_code not in _NOT_THE_FILE
+        if self.refusal or not self._model_file or not (process.crashed(exit_code) or died_loading):
+            return
+        self._deaths += 1
+        if self._deaths < _TOO_MANY_DEATHS:
+            return
+        self.refusal = (
+            f"The model file {self._model_file} made the engine crash {self._deaths} times "
+            f"({process.describe(exit_code)}) and is not loaded any more. Choose another model, or copy this one "
+            "again and restart the worker from the editor to give it another chance."
+        )
+        quarantine.add(self._load.sha256, self.refusal)
+
+    @property
+    def _model_file(self) -> str:
+        """The file that may be to blame; the fake engine reads none."""
+        return "" if self._load.engine == "fake" else self._load.model
+
+    async def _end(self) -> None:
+        self._supervisor.cancel()
+        await asyncio.wait((self._supervisor,))
+
+    # --- what the worker says
+
+    def _receive(self, message: ToServer) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if isinstance(message, Finished):
+            self._finish(message)
+        elif isinstance(message, Partial):
+            request = self._requests.get(message.id)
+            if request is not None and request.on_partial is not None and not request.answer.done():
+                _guarded(request.on_partial, message.text)
+        elif isinstance(message, Loaded):
+            self.loaded = message
+            self._enter("ready")
+        elif isinstance(message, LoadFailed):
+            self.refusal = message.message
+            if self._process is not None:
+                self._process.kill()
+
+    def _finish(self, finished: Finished) -> None:
+        request = self._requests.pop(finished.id, None)
+        if not finished.error and finished.reason != "cancelled":
+            self._deaths, self._pause = 0, _FIRST_PAUSE_S
+        if request is not None and not request.answer.done():
+            request.answer.set_result(finished)
+
+    def _abandon(self, id: int) -> None:
+        """Cancel a request that nobody waits for; its place is kept until the worker has answered."""
+        request = self._requests.get(id)
+        if request is not None:
+            request.answer.cancel()
+            if self._process is not None:
+                self._process.send(Cancel(id))
+
+    def _answer_all_with_nothing(self) -> None:
+        requests, self._requests = self._requests, {}
+        for request in requests.values():
+            if not request.answer.done():
+                request.answer.set_result(None)
+
+    def _enter(self, state: State) -> None:
+        if state == self.state:
+            return
+        self.state = state
+        if state in _SETTLED and not self._settled.done():
+            self._settled.set_result(None)
+        elif state not in _SETTLED and self._settled.done():
+            self._settled = asyncio.get_running_loop().create_future()
+        _guarded(self._on_state)
+
+
+def _guarded(callback: Callable[..., Any], *arguments: Any) -> None:
+    """Call back; a fault there must not close the worker's pipe."""
+    try:
+        callback(*arguments)
+    except Exception:
+        logger.exception("A listener to the worker failed.")
