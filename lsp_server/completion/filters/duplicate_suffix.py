@@ -1,0 +1,156 @@
+"""Takes away what the text repeats from behind the cursor: the rest of its line, or the lines below.
+
+Brackets and quotes alone behind the cursor are the business of ``closers``, which knows what they close.
+"""
+
+from collections import Counter
+
+import msgspec
+
+from lsp_server.completion.filters.lexical import (
+    Scan,
+    columns,
+    has_letters,
+    head,
+    is_word,
+    only_closers,
+    scan,
+)
+from lsp_server.completion.types import Candidate, Surroundings
+
+#: Lines up to this long must be equal to count as repeated; longer ones may differ in a tenth of their
+#: characters (a rule that Tabby and Continue arrived at, too).
+_SHORT = 10
+_TOLERANCE = 0.1
+
+#: A line deeper or shallower than the one below, and not the first, says the same thing in another block;
+#: only from this length on is that no accident (``return None`` is).
+_NO_ACCIDENT = 20
+
+_REST = "repeats the rest of the line"
+_BELOW = "repeats the lines below"
+
+
+def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
+    """Trim the rest of the line off the text's end; cut at a line that stands, or nearly stands, below."""
+    if not candidate.text.strip():
+        return candidate
+    text = _without_rest(candidate.text, around)
+    if not text.strip():
+        return _REST
+    cut = _first_below(text, candidate, around)
+    if cut is not None:
+        text = "\n".join(text.split("\n")[:cut])
+        if not text.strip():
+            return _BELOW
+    return candidate if text == candidate.text else msgspec.structs.replace(candidate, text=text)
+
+
+def _without_rest(text: str, around: Surroundings) -> str:
+    """The text less the rest of the line; empty if it says nothing else, or says it where it does not
+    belong."""
+    rest = around.after.strip()
+    if not rest or only_closers(rest):
+        return text
+    if has_letters(text) and rest.startswith(text.strip()):
+        ends_word = len(rest) == len(text.strip()) or not (
+            is_word(text.strip()[-1]) and is_word(rest[len(text.strip())])
+        )
+        if ends_word:
+            return ""
+    said = text.rstrip()
+    while said.endswith(rest):
+        kept = said.removesuffix(rest)
+        # A bracket of the rest that closes one of the text's own is another one than the one behind the
+        # cursor.
+        if _opened(kept, around):
+            return ""
+        said = kept.rstrip() if around.after[0].isspace() else kept
+    return text if said == text.rstrip() else said
+
+
+def _opened(text: str, around: Surroundings) -> bool:
+    start = head(around)
+    result: Scan = scan(start + text, len(start), around.line_comments)
+    return bool(result.openers)
+
+
+def _first_below(text: str, candidate: Candidate, around: Surroundings) -> int | None:
+    """Number of the first line of ``text`` that repeats what stands below."""
+    below = [line for line in around.lines_below if line.strip()]
+    if not below:
+        return None
+    lines = text.split("\n")
+    lines[0] = around.before + lines[0]
+    lines[-1] += around.after[candidate.replace :]
+    for number, line in enumerate(lines):
+        if not line.strip() or (number == 0 and not text.split("\n")[0].strip()):
+            continue
+        if _same(line, below[0]) and (
+            number == 0
+            or columns(line) == columns(below[0])
+            or len(line.strip()) > _NO_ACCIDENT
+            or _overlap(lines[number:], below)
+        ):
+            return number
+        if _overlap(lines[number:], below):
+            return number
+    return None
+
+
+def _overlap(lines: list[str], below: list[str]) -> bool:
+    """Whether all of ``lines``, two at least, stand below in the same order."""
+    said = [line for line in lines if line.strip()]
+    return (
+        2 <= len(said) <= len(below)
+        and any(map(has_letters, said))
+        and all(line.strip() == other.strip() for line, other in zip(said, below, strict=False))
+    )
+
+
+def _same(line: str, other: str) -> bool:
+    """Whether two lines are equal, or nearly so; never for lines of brackets, numbers and punctuation."""
+    line, other = line.strip(), other.strip()
+    if not has_letters(line):
+        return False
+    if line == other:
+        return True
+    longest = max(len(line), len(other))
+    if min(len(line), len(other)) <= _SHORT or _series(line) != _series(other):
+        return False
+    return _within(line, other, int(longest * _TOLERANCE))
+
+
+def _series(line: str) -> list[str]:
+    """Numbers and one-letter names: lines that differ in these are members of a series, not copies."""
+    pieces: list[str] = []
+    current = ""
+    for character in line + " ":
+        if character.isalpha() if current[-1:].isalpha() else character.isdigit() and current[-1:].isdigit():
+            current += character
+            continue
+        if current and (current.isdigit() or len(current) == 1):
+            pieces.append(current)
+        current = character if character.isalnum() else ""
+    return pieces
+
+
+def _within(line: str, other: str, limit: int) -> bool:
+    """Whether the edit distance (Levenshtein) of two lines is at most ``limit``."""
+    if abs(len(line) - len(other)) > limit:
+        return False
+    spare = Counter(line)
+    spare.subtract(Counter(other))
+    if sum(abs(count) for count in spare.values()) > 2 * limit:
+        return False
+    row = list(range(len(other) + 1))
+    for number, character in enumerate(line, start=1):
+        left, row[0] = row[0], number
+        for column, against in enumerate(other, start=1):
+            left, row[column] = (
+                row[column],
+                min(row[column] + 1, row[column - 1] + 1, left + (character != against)),
+            )
+        if min(row) > limit:
+            return False
+    return row[-1] <= limit

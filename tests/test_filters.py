@@ -1,0 +1,219 @@
+"""The filters, one by one and as a chain: cases as data, and the properties that hold for any text.
+
+A case has ``input`` (a document with ``<CURSOR>``), ``text`` (what the model wrote) and ``expect``: the document after
+accepting, with what was inserted between ``├`` and ``┤``, or ``(nothing: the reason)``. ``with`` may give
+``block_indent``, ``language``, ``special_tokens`` and ``line_comments``. Parse errors are counted for Python only.
+A filter's folder tests it alone; ``chain`` runs all of them in order.
+"""
+
+import importlib
+from pathlib import Path
+
+import pytest
+import tree_sitter
+import tree_sitter_python
+from cases import Case, load, parametrize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lsp_server.completion import filters
+from lsp_server.completion.filters.lexical import fits, scan
+from lsp_server.completion.types import Candidate, Surroundings
+
+ALL = (*filters.BEFORE_CACHE, *filters.AFTER_CACHE)
+PYTHON = tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language()))
+COMMENTS = ("#",)
+
+
+def name_of(filter_: filters.Filter) -> str:
+    return filter_.__module__.rpartition(".")[2]
+
+
+def errors(source: str) -> int:
+    """ERROR and MISSING nodes of a Python source."""
+    count, stack = 0, [PYTHON.parse(source.encode(errors="replace")).root_node]
+    while stack:
+        node = stack.pop()
+        count += node.is_error or node.is_missing
+        stack.extend(child for child in node.children if child.has_error)
+    return count
+
+
+def surroundings(case: Case) -> Surroundings:
+    document, offset = case.cursor()
+    given_ = case.values("with")
+    above, _, before = document[:offset].rpartition("\n")
+    after, newline, below = document[offset:].partition("\n")
+    language = given_.get("language", "python")
+    known = errors(document) if language == "python" else 0
+
+    def new_errors(candidate: Candidate) -> int | None:
+        if language != "python":
+            return None
+        changed = document[:offset] + candidate.text + document[offset + candidate.replace :]
+        return errors(changed) - known
+
+    return Surroundings(
+        before=before,
+        after=after,
+        lines_above=tuple(above.split("\n")) if len(before) < offset else (),
+        lines_below=tuple(below.split("\n")) if newline else (),
+        language=language,
+        line_comments=tuple(given_.get("line_comments", "#").split()),
+        block_indent=int(given_.get("block_indent", "-1")),
+        special_tokens=tuple(given_.get("special_tokens", "").split()),
+        new_errors=new_errors,
+    )
+
+
+def drawn(case: Case, result: Candidate | None, reason: str) -> str:
+    if result is None:
+        return f"(nothing: {reason})"
+    document, offset = case.cursor()
+    return f"{document[:offset]}├{result.text}┤{document[offset + result.replace :]}"
+
+
+@parametrize("filters")
+def test_cases(case: Case) -> None:
+    """Each filter alone, and the chain of all, turn the model's text into what the case says."""
+    folder = Path(case.file).parts[1]
+    if folder == "chain":
+        chosen: tuple[filters.Filter, ...] = ALL
+    else:
+        chosen = (importlib.import_module(f"lsp_server.completion.filters.{folder}").apply,)
+    result, verdicts = filters.run(chosen, Candidate(case.sections["text"]), surroundings(case))
+    assert drawn(case, result, verdicts[-1].reason) == case.sections["expect"]
+
+
+def test_every_filter_has_cases() -> None:
+    """A filter without cases is a filter that nobody has thought through."""
+    tested = {Path(case.file).parts[1] for case in load("filters")}
+    assert tested >= {name_of(filter_) for filter_ in ALL} | {"chain"}
+
+
+def test_verdicts_tell_what_each_filter_did() -> None:
+    """The chain stops at the first drop and keeps its reason for `offhand why`."""
+    around = Surroundings(before="print(", after=")")
+    result, verdicts = filters.run(ALL, Candidate("x)<|endoftext|>"), around)
+    assert result == Candidate("x)", replace=1)
+    assert [verdict.filter for verdict in verdicts if verdict.outcome == "changed"] == [
+        "special_tokens",
+        "closers",
+    ]
+    result, verdicts = filters.run(ALL, Candidate("<|endoftext|>"), around)
+    assert result is None
+    assert verdicts == (
+        filters.Verdict("special_tokens", "dropped", "begins with a special token of a model"),
+    )
+
+
+# --- properties
+
+#: Arbitrary text is seldom code; what code is made of, in any order, finds more.
+PIECES = st.sampled_from(
+    [
+        *"()[]{}\"'#:,.\\ \t\n=",
+        *(
+            "    ",
+            "\n    ",
+            "\n\t",
+            '"""',
+            "'''",
+            'f"',
+            "x",
+            "foo",
+            "self.",
+            "return ",
+            "def f",
+            "1",
+            "bar(",
+            "\r",
+        ),
+        *("<|fim_", "<|endoftext|>", "é", "\U0001f600", "\u2028"),
+    ]
+)
+CODE = st.lists(PIECES, max_size=14).map("".join)
+TEXT = st.one_of(CODE, st.text(max_size=40))
+LINE = TEXT.map(lambda text: text.replace("\n", " "))
+LINES = st.lists(LINE, max_size=4).map(tuple)
+AROUND = st.builds(
+    Surroundings,
+    before=LINE,
+    after=LINE,
+    lines_above=LINES,
+    lines_below=LINES,
+    language=st.sampled_from(["", "python", "rust"]),
+    line_comments=st.sampled_from([("#",), ("//", "#"), ()]),
+    block_indent=st.integers(-1, 9),
+    special_tokens=st.lists(st.text(max_size=3), max_size=2).map(tuple),
+    new_errors=st.sampled_from([None, lambda candidate: None, lambda candidate: errors(candidate.text)]),
+)
+
+
+@pytest.mark.parametrize("filter_", ALL, ids=name_of)
+@settings(max_examples=150, deadline=None)
+@given(text=TEXT, around=AROUND)
+def test_filters_are_idempotent_and_never_raise(
+    filter_: filters.Filter, text: str, around: Surroundings
+) -> None:
+    """Whatever the text and whatever surrounds it, a second run of a filter changes nothing."""
+    once = filter_(Candidate(text), around)
+    if isinstance(once, str):
+        assert once
+    else:
+        assert filter_(once, around) == once
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=TEXT, around=AROUND)
+def test_what_is_shown_says_something_and_fits_ghost_text(text: str, around: Surroundings) -> None:
+    """The chain never lets white space through, and what it replaces is contained in what it inserts, in order."""
+    result, _ = filters.run(ALL, Candidate(text), around)
+    if result is not None:
+        assert result.text.strip()
+        inserted = iter(result.text)
+        assert all(character in inserted for character in around.after[: result.replace])
+
+
+BRACKETS = st.text(alphabet="()[]{}a,", max_size=8)
+
+
+def unmatched(line: str) -> tuple[int, int]:
+    """Closers and openers of a line, without strings, that match nothing on it. Not the scanner under test."""
+    stack: list[str] = []
+    surplus = 0
+    for character in line:
+        if character in "([{":
+            stack.append({"(": ")", "[": "]", "{": "}"}[character])
+        elif character in ")]}":
+            if stack and stack[-1] == character:
+                stack.pop()
+            else:
+                surplus += 1
+    return surplus, len(stack)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(before=BRACKETS, text=BRACKETS, after=BRACKETS)
+def test_accepting_never_unbalances_a_line(before: str, text: str, after: str) -> None:
+    """Accepting doubles no closer and, in front of others, leaves none out: the line is as balanced as it was."""
+    filter_ = importlib.import_module("lsp_server.completion.filters.closers").apply
+    result = filter_(Candidate(text), Surroundings(before=before, after=after))
+    if isinstance(result, str):
+        return
+    surplus, missing = unmatched(before + after)
+    surplus_then, missing_then = unmatched(before + result.text + after[result.replace :])
+    assert surplus_then <= surplus
+    if after.strip():
+        assert missing_then <= missing
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(alphabet="()[]{}", max_size=12), st.integers(0, 12))
+def test_scan_agrees_with_a_plain_count_of_brackets(source: str, start: int) -> None:
+    """Without strings and comments, what is open and what closes nothing is what any bracket counter says."""
+    found = scan(source, 0, COMMENTS)
+    assert (len(found.closers), len(found.open)) == unmatched(source)
+    later = scan(source, min(start, len(source)), COMMENTS)
+    assert later.open == found.open
+    assert fits(later.before, [closer.text for closer in later.closers if fits(closer.open, [closer.text])])
