@@ -128,9 +128,10 @@ def workbench(place: Place) -> Iterator[str]:
 
 
 def play(place: Place, scenario: str, text: str = "") -> dict[str, Any]:
-    """Run a scenario of driver.mjs and return what it saw."""
-    pictures = TOOLS / "pictures"
-    pictures.mkdir(exist_ok=True)
+    """Run a scenario of driver.mjs and return what it saw; pictures stay in the cache folder, by test and moment."""
+    test = re.sub(r"\W+", "-", os.environ["PYTEST_CURRENT_TEST"].split("::")[1].split(" ")[0])
+    pictures = TOOLS / "pictures" / test
+    pictures.mkdir(parents=True, exist_ok=True)
     with workbench(place) as url:
         task = {
             "scenario": scenario,
@@ -166,6 +167,18 @@ def test_ghost_text_comes_while_typing_and_tab_takes_it(place: Place) -> None:
     assert place.told("configuration") == [[{"threads": 2}]]
 
 
+def test_the_real_server_completes(place: Place) -> None:
+    """Server, worker and bundled model work behind the extension: what was shown is what Tab inserts."""
+    begun = "class Account:\n    def __init__(self, owner, balance):\n        self.owner = owner\n"
+    typed = "        self.balance = "
+    (place.folder / "sample.py").write_text(begun, "utf-8")
+    configure(place, [sys.executable, "-m", "lsp_server.cli.main", "serve"], {"offhand.deadline_ms": 20_000})
+    seen = play(place, "accept", typed)
+    assert seen["ghost"].strip()
+    assert (place.folder / "sample.py").read_text("utf-8") == begun + typed + seen["ghost"]
+    assert seen["messages"] == []
+
+
 def test_menu_toggle_and_reports(place: Place) -> None:
     """Every command does its work beside the commands that the server registers itself."""
     configure(place, stub(place), {})
@@ -173,6 +186,7 @@ def test_menu_toggle_and_reports(place: Place) -> None:
     assert len(seen["menu"]) == 7
     assert "shown: 2" in seen["status"]
     assert "the stub had no answer" in seen["why"]
+    assert place.told("restartWorker") == [None]
     assert seen["messages"] == []
     assert len(place.told("initializationOptions")) == 2
 
@@ -187,8 +201,28 @@ def test_one_message_when_the_server_is_missing(place: Place) -> None:
     assert {"Open settings", "Show log"} <= set(seen["buttons"])
 
 
-def test_an_opened_folder_starts_nothing(place: Place) -> None:
-    """Neither a folder's settings nor a package of the server's name in it decide what runs."""
+def test_one_message_when_the_server_dies_at_its_start(place: Place) -> None:
+    """The message gives the server's last words, and it is not started over and over."""
+    mark = f"open({str(place.notes)!r}, 'a').write('{{}}\\n')"
+    configure(place, [sys.executable, "-c", f"{mark}; raise SystemExit('no model, says the test')"], {})
+    seen = play(place, "missing")
+    assert [message for message in seen["messages"] if "no model, says the test" in message]
+    assert len(seen["messages"]) == 2
+    assert len(place.notes.read_text("utf-8").splitlines()) == 1
+
+
+def test_a_server_that_dies_is_started_again(place: Place) -> None:
+    """A crash costs a moment, not the session; the user is not bothered."""
+    configure(place, stub(place), {})
+    seen = play(place, "crash", "\nreturn ")
+    assert seen["ghost"] == "left + right"
+    assert len(place.told("initializationOptions")) == 2
+    assert seen["messages"] == []
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_an_opened_folder_starts_nothing(place: Place, trusted: bool) -> None:
+    """Neither a folder's settings nor a module of the server's name in it decide what runs."""
     mark = place.home / "started-by-the-folder"
     touch = f"open({str(mark)!r}, 'w').close()"
     (place.folder / ".vscode").mkdir()
@@ -196,7 +230,7 @@ def test_an_opened_folder_starts_nothing(place: Place) -> None:
     (place.folder / ".vscode" / "settings.json").write_text(json.dumps(evil), "utf-8")
     for module in ("lsp_server", "pygls", "json"):
         (place.folder / f"{module}.py").write_text(touch, "utf-8")
-    configure(place, stub(place), {})
+    configure(place, stub(place), {"security.workspace.trust.enabled": not trusted})
     seen = play(place, "accept", "def add():\nreturn ")
     assert seen["ghost"] == "left + right"
     assert not mark.exists()

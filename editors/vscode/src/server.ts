@@ -37,6 +37,8 @@ export class Server {
   private crashes: number[] = [];
   /** The settings that the running server was last told. */
   private told: Record<string, unknown> = {};
+  /** The last line that the server wrote beside the protocol: if it dies, the best there is to show. */
+  private lastWords = "";
   private lastReported: string | undefined;
   /** Counts the starts, so that one that was overtaken notices. */
   private generation = 0;
@@ -63,7 +65,10 @@ export class Server {
       this.log.info(`Starting ${[program.file, ...program.args].join(" ")}`);
       const client = this.connect(program, surroundings);
       this.client = client;
-      await client.start();
+      await client.start().catch((error: unknown) => {
+        this.log.error(String(error));
+        throw new Error(`The Offhand server did not start. ${this.lastWords || String(error)}`);
+      });
       this.lastReported = undefined;
     } catch (error) {
       if (generation === this.generation) this.report(error instanceof Error ? error.message : String(error));
@@ -83,9 +88,15 @@ export class Server {
   }
 
   /** Run one of the server's own commands. */
-  execute(command: string, ...args: unknown[]): Promise<unknown> {
-    if (!this.client || !this.alive) return Promise.reject(new Error("The Offhand server is not running."));
-    return this.client.sendRequest(ExecuteCommandRequest.type, { command, arguments: args });
+  async execute(command: string): Promise<unknown> {
+    const client = this.client;
+    if (client?.state !== State.Running) throw new Error("The Offhand server is not running.");
+    try {
+      return await client.sendRequest(ExecuteCommandRequest.type, { command, arguments: [] });
+    } catch (error) {
+      if (client.state === State.Running) throw error;
+      throw new Error("The Offhand server ended before it answered.");
+    }
   }
 
   sendSettings(): void {
@@ -127,6 +138,7 @@ export class Server {
 
   private connect(program: Program, surroundings: Surroundings): LanguageClient {
     this.told = {};
+    this.lastWords = "";
     const options: LanguageClientOptions = {
       documentSelector: LANGUAGES.flatMap((language) =>
         ["file", "untitled"].map((scheme) => ({ scheme, language })),
@@ -136,7 +148,11 @@ export class Server {
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationFailedHandler: () => false,
       stdioOptions: {
-        stderr: (input) => void readline.createInterface({ input }).on("line", (line) => this.log.info(line)),
+        stderr: (input) =>
+          void readline.createInterface({ input }).on("line", (line) => {
+            this.log.info(line);
+            this.lastWords = line.trim() || this.lastWords;
+          }),
         stdout: () => {}, // The protocol's, and read by the library.
       },
       errorHandler: {
@@ -177,7 +193,7 @@ export class Server {
     else {
       this.report(
         `The Offhand server ended ${this.crashes.length} times within three minutes and is not started again. ` +
-          "The log says why; 'Offhand: Restart server' tries once more.",
+          `'Offhand: Restart server' tries once more. ${this.lastWords}`,
       );
     }
   }

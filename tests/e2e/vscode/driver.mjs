@@ -22,7 +22,7 @@ await page.route("**/*", (route) => {
   return route.abort();
 });
 
-const picture = (name) => page.screenshot({ path: `${task.pictures}/${task.scenario}-${name}.png` });
+const picture = (name) => page.screenshot({ path: `${task.pictures}/${name}.png` });
 const state = () => page.locator(`${ITEM} [aria-label^="Offhand:"]`).first().getAttribute("aria-label");
 const ghost = async () => (await page.locator(GHOST).allInnerTexts()).join("").replaceAll("\u00a0", " ");
 const text = async () => (await page.locator(".editor-group-container .view-lines").first().innerText()).replaceAll("\u00a0", " ");
@@ -38,7 +38,7 @@ async function until(what, look, isIt) {
     } catch (error) {
       last = String(error);
     }
-    await page.waitForTimeout(50);
+    await page.waitForTimeout(100);
   }
   throw new Error(`waited in vain for ${what}; last seen: ${JSON.stringify(last)}`);
 }
@@ -56,11 +56,20 @@ async function open() {
   await page.locator(ITEM).waitFor();
 }
 
-async function typeAndSeeGhost(text, name) {
+async function type(text) {
   await page.locator(".monaco-editor .view-lines").first().click();
   await page.keyboard.press("Control+End");
   await page.keyboard.type(text, { delay: 30 });
-  const shown = await until("ghost text", ghost, (value) => value.trim() !== "");
+}
+
+async function typeAndSeeGhost(text, name) {
+  await type(text);
+  let before;
+  const shown = await until("ghost text that stays", ghost, (value) => {
+    const stays = value.trim() !== "" && value === before;
+    before = value;
+    return stays;
+  });
   await picture(name);
   return shown;
 }
@@ -96,9 +105,21 @@ const scenarios = {
     await picture("status");
     await command("Offhand: Why no suggestion?");
     seen.why = await until("the other report", text, (lines) => !lines.includes("state:") && lines.trim() !== "");
+    await command("Offhand: Restart worker");
     await command("Offhand: Restart server");
     await until("the restart", state, (label) => label !== "Offhand: ready");
     seen.restarted = await until("the server to be ready again", state, (label) => label === "Offhand: ready");
+    seen.messages = await messages();
+  },
+
+  // The server dies: the stub does at this word.
+  async crash() {
+    await open();
+    await until("the server to be ready", state, (label) => label === "Offhand: ready");
+    await type("die ");
+    await until("the server to be gone", state, (label) => label !== "Offhand: ready");
+    await until("the server to be back", state, (label) => label === "Offhand: ready");
+    seen.ghost = await typeAndSeeGhost(task.text, "ghost");
     seen.messages = await messages();
   },
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ async def complete(params: types.InlineCompletionParams) -> types.InlineCompleti
     document = server.workspace.get_text_document(params.text_document.uri)
     line = document.lines[params.position.line] if params.position.line < len(document.lines) else ""
     before = line[: params.position.character]
+    if before.endswith("die "):
+        os._exit(3)
     text = next((answer for typed, answer in ANSWERS.items() if before.endswith(typed)), None)
     if text is None or not enabled:
         return None
@@ -89,7 +92,7 @@ async def why() -> str:
 
 @server.command("offhand.restartWorker")
 async def restart_worker() -> None:
-    sys.exit(3)
+    note("restartWorker", None)
 
 
 server.start_io()
