@@ -24,6 +24,7 @@
 (for_statement left: (identifier) @name)
 (for_in_clause left: (identifier) @name)
 (as_pattern_target (identifier) @name)
+(as_pattern_target [(tuple (identifier) @name) (list (identifier) @name)])
 (pattern_list (identifier) @name)
 (tuple_pattern (identifier) @name)
 (list_pattern (identifier) @name)

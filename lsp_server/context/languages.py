@@ -27,6 +27,7 @@ class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         classes, functions: definitions; their fields ``name`` and ``body`` are used where they have them.
         strings: string literals.
         string_start: the token that opens one; it stands in an error when the string is never closed.
+        interpolation: code inside a string.
         brackets: what spans lines because of its brackets, so that a line inside is not a statement's first.
     """
 
@@ -34,6 +35,7 @@ class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     functions: tuple[_Word, ...] = ()
     strings: tuple[_Word, ...] = ()
     string_start: str = ""
+    interpolation: str = ""
     brackets: tuple[_Word, ...] = ()
 
 
@@ -51,8 +53,8 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         interpolation_prefixes: letters in front of a string that make ``{}`` in it hold code.
         block_end: what a line that opens a block ends with.
         block_openers: words that a line which opens a block begins with; any, when empty.
-        class_words, function_words: of these, the ones in front of a definition's name; each may be two
-            words.
+        keywords: words that a bracket may follow without being a call's.
+        class_words, function_words: what stands in front of a definition's name; may be two words.
         member_access: what stands between an object and the name of its part.
     """
 
@@ -66,6 +68,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interpolation_prefixes: str = ""
     block_end: tuple[_Word, ...] = (":", "{")
     block_openers: tuple[_Word, ...] = ()
+    keywords: tuple[_Word, ...] = ()
     class_words: tuple[_Word, ...] = ()
     function_words: tuple[_Word, ...] = ()
     member_access: tuple[_Word, ...] = (".",)

@@ -1,0 +1,95 @@
+"""What is read around a cursor, from cases/context. Keys of ``expect``, all optional:
+
+cursor, block_indent: as in Context. scopes: names, outermost first, with > between. signature, docstring: of the
+innermost scope. imports: with | between. names: those that come first, nearest first. all_names: these and no others.
+without: names that must not be there. text: without a tree, ``same`` as above (which is what is checked when the key
+is absent) or the cursor class that it takes the cursor for.
+"""
+
+import pytest
+from cases import Case, parametrize
+
+from lsp_server.base.text import split_lines
+from lsp_server.context.extract import extract
+from lsp_server.context.languages import Grammar, Grammars
+from lsp_server.context.syntax import Unparsed, parse
+from lsp_server.context.types import Context
+
+KEYS = {
+    *("cursor", "block_indent", "scopes", "signature", "docstring"),
+    *("imports", "names", "all_names", "without", "text"),
+}
+
+
+@pytest.fixture(scope="module")
+def python() -> Grammar:
+    grammar = Grammars().load("python")
+    assert grammar is not None
+    return grammar
+
+
+def read(grammar: Grammar | None, text: str, cursor: int, *, with_tree: bool = True) -> Context:
+    lines = split_lines(text)
+    above = split_lines(text[:cursor])
+    tree = parse(grammar, Unparsed(tuple(lines), 0)) if grammar and with_tree else None
+    return extract(grammar, tree, lines, len(above) - 1, len(above[-1]))
+
+
+@parametrize("context")
+def test_context(case: Case, python: Grammar) -> None:
+    """The context is what the case says, and the text alone is as good for the cursor's class and block."""
+    text, cursor = case.cursor()
+    expect = case.values("expect")
+    assert expect
+    assert expect.keys() <= KEYS
+    context = read(python, text, cursor)
+    seen = {
+        "cursor": context.cursor,
+        "block_indent": str(context.block_indent),
+        "scopes": " > ".join(scope.name for scope in context.scopes),
+        "signature": context.scopes[-1].signature if context.scopes else "",
+        "docstring": context.scopes[-1].docstring if context.scopes else "",
+        "imports": " | ".join(context.imports),
+        "names": " ".join(context.names[: len(expect.get("names", "").split())]),
+        "all_names": " ".join(context.names),
+    }
+    assert {key: seen[key] for key in seen if key in expect} == {
+        key: value for key, value in expect.items() if key in seen
+    }
+    assert not set(expect.get("without", "").split()) & set(context.names)
+    assert context.from_syntax
+
+    textual = read(python, text, cursor, with_tree=False)
+    assert not textual.from_syntax
+    if expect.get("text", "same") == "same":
+        assert (textual.cursor, textual.block_indent) == (context.cursor, context.block_indent)
+        assert textual.scopes == context.scopes
+    else:
+        assert textual.cursor == expect["text"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "\n\n", "def", "x = (", '"""', "\ud83d = [", "\t", "a\rb\r\n", "\\\n\\\n"]
+)
+def test_any_cursor_in_any_text(text: str, python: Grammar) -> None:
+    """There is an answer at each place of odd little texts."""
+    for cursor in range(len(text) + 1):
+        for with_tree in (True, False):
+            assert read(python, text, cursor, with_tree=with_tree).language == "python"
+        assert read(None, text, cursor).language == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "cursor", "block_indent"),
+    [
+        ("func f() {\n\t\n}\n", "block_start", 0),
+        ("func f() {\n\tx := g(\n}\n", "call", 0),
+        ("if (x) {\n  y = 1; // no\n}\n", "comment", 0),
+        ('s = "ab', "string", -1),
+    ],
+)
+def test_unknown_language(text: str, cursor: str, block_indent: int) -> None:
+    """Code in a language that nobody described is still read by its indentation, brackets and quotes."""
+    at = {"block_start": text.find("\n}"), "call": text.find("g(") + 2, "comment": text.find("no") + 1}
+    context = read(None, text, at.get(cursor, len(text)))
+    assert (context.cursor, context.block_indent, context.from_syntax) == (cursor, block_indent, False)
