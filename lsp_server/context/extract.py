@@ -24,7 +24,7 @@ from lsp_server.context.lines import (
     is_blank,
     open_string,
 )
-from lsp_server.context.names import import_statements, names_in_reach
+from lsp_server.context.names import find
 from lsp_server.context.syntax import Tree
 from lsp_server.context.types import Context, CursorClass, Scope
 
@@ -49,15 +49,11 @@ def extract(
     imports: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     if grammar is not None and tree is not None:
-        source = tree.source
-        statements = import_statements(grammar, tree)
-        imports = tuple(
-            one_line(about, source[node.start_byte : node.end_byte].decode().split("\n"))
-            for node in statements
-        )
-        cursor = sum(map(len if source.isascii() else byte_length, lines[:line]))
+        cursor = sum(map(len if tree.source.isascii() else byte_length, lines[:line]))
         cursor += byte_length(lines[line][:column])
-        names = names_in_reach(grammar, tree, cursor, {scope.line for scope in scopes}, statements)
+        found = find(grammar, tree, cursor, {scope.line for scope in scopes})
+        imports = tuple(one_line(about, statement.split("\n")) for statement in found.imports)
+        names = found.names
     return Context(
         language=about.name,
         cursor=place.cursor,

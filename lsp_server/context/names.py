@@ -11,6 +11,7 @@ Does not know how a language spells any of that.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Literal
 
@@ -20,11 +21,25 @@ import tree_sitter
 from lsp_server.context.languages import Grammar
 from lsp_server.context.syntax import Tree
 
-#: Imports are not looked for deeper in the tree: they stand under an ``if`` or an ``except`` at most.
-_IMPORT_DEPTH = 5
+#: Names inside the top-level definition that the cursor is in are looked for this far (bytes), either way: 600
+#: lines, or a millisecond.
+_REACH = 20_000
 
-#: Names further away than this (bytes, either way) are not looked for: a query takes 1 ms for 40 kB.
-_REACH = 50_000
+#: How deep the query goes into top-level statements that the cursor is not in: far enough for an import under an
+#: ``except``, not far enough for each element of a table.
+_DEPTH = 4
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What the queries found.
+
+    Attributes:
+        imports: the file's import statements in source order.
+        names: in reach of the cursor, nearest first, without repeats; a method's attributes as ``self.name``.
+    """
+
+    imports: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -35,55 +50,61 @@ class _Scope(msgspec.Struct, frozen=True):
     kind: Literal["module", "class", "function", "expression"]
 
 
-def import_statements(grammar: Grammar, tree: Tree) -> list[tree_sitter.Node]:
-    """The file's import statements in source order, those of functions left out."""
-    query = tree_sitter.QueryCursor(grammar.imports)
-    query.set_max_start_depth(_IMPORT_DEPTH)
-    found = query.captures(tree.root).get("import", [])
-    functions = grammar.about.nodes.functions
-    return sorted(
-        (node for node in found if not _is_inside(node, functions)), key=lambda node: node.start_byte
-    )
+_Captures = dict[str, list[tree_sitter.Node]]
 
 
-def _is_inside(node: tree_sitter.Node, types: Collection[str]) -> bool:
-    parent = node.parent
-    while parent is not None:
-        if parent.type in types:
-            return True
-        parent = parent.parent
-    return False
-
-
-def names_in_reach(
-    grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int], imports: Sequence[tree_sitter.Node]
-) -> tuple[str, ...]:
-    """Names that mean something at the cursor, nearest first; a method's attributes as ``self.name``.
+def find(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int]) -> Found:
+    """Find names and imports.
 
     Args:
         cursor: in bytes of ``tree.source``.
         headers: first lines of the definitions around the cursor.
-        imports: the import statements, wherever they are.
     """
-    query = tree_sitter.QueryCursor(grammar.names)
-    query.set_byte_range(max(0, cursor - _REACH), cursor + _REACH)
-    captures = query.captures(tree.root)
-    names = [(node, node.start_byte) for node in captures.get("name", [])]
-    for statement in imports:
-        if abs(statement.start_byte - cursor) > _REACH:
-            found = tree_sitter.QueryCursor(grammar.names).captures(statement).get("name", [])
-            names += [(node, node.start_byte) for node in found]
+    captures = _captures(grammar, tree, cursor, headers)
+    return Found(
+        imports=tuple(_text(tree, node) for node in captures["import"]),
+        names=_names(grammar, tree, cursor, headers, captures),
+    )
 
+
+def _captures(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int]) -> _Captures:
+    """Query what can matter at the cursor: definitions that it is not in only have a name."""
+    nodes = grammar.about.nodes
+    shallow = tree_sitter.QueryCursor(grammar.query)
+    shallow.set_max_start_depth(_DEPTH)
+    captures: _Captures = defaultdict(list)
+    for child in tree.root.children:
+        definition = child.child_by_field_name("definition") or child
+        is_definition = definition.type in nodes.classes or definition.type in nodes.functions
+        if definition.start_point[0] in headers or child.start_byte <= cursor <= child.end_byte:
+            deep = tree_sitter.QueryCursor(grammar.query)
+            deep.set_byte_range(max(0, cursor - _REACH), cursor + _REACH)
+            found = deep.captures(child)
+            if is_definition:
+                found.pop("import", None)
+        elif is_definition:
+            found = {"scope": [definition]}
+        else:
+            found = shallow.captures(child)
+        for name, captured in found.items():
+            captures[name] += captured
+    captures["import"].sort(key=_start)
+    captures["scope"].sort(key=_start)
+    return captures
+
+
+def _names(
+    grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int], captures: _Captures
+) -> tuple[str, ...]:
     # 1. Which scopes the cursor is in, and which it is not.
+    names = [(node, node.start_byte) for node in captures["name"]]
     around = [_Scope(0, len(tree.source) + 1, "module")]
     foreign: list[tuple[int, int]] = []
-    for node in sorted(captures.get("scope", []), key=lambda node: node.start_byte):
+    for node in captures["scope"]:
         scope = _scope(grammar, node, cursor, headers)
         if scope is not None:
             around.append(scope)
-        elif (
-            not foreign or node.start_byte >= foreign[-1][1]
-        ):  # one inside another foreign one is of no interest
+        elif not foreign or node.start_byte >= foreign[-1][1]:  # what is inside another one is foreign anyway
             foreign.append(node.byte_range)
         name = node.child_by_field_name("name")
         if name is not None:
@@ -91,7 +112,7 @@ def names_in_reach(
     starts = [start for start, _ in foreign]
 
     # 2. What each name is to the cursor. The nearer its scope and the nearer its place, the better.
-    receiver = _receiver(tree, captures.get("receiver", []), around)
+    receiver = _receiver(tree, captures["receiver"], around)
     reach: list[tuple[int, int, str]] = []
     for node, position in names:
         if node.start_byte <= cursor <= node.end_byte:
@@ -99,9 +120,9 @@ def names_in_reach(
         at = bisect_left(starts, position) - 1
         if at >= 0 and position < foreign[at][1]:
             continue
-        depth = max(
-            index for index, scope in enumerate(around) if index == 0 or scope.start < position < scope.end
-        )
+        depth = len(around) - 1
+        while depth and not around[depth].start < position < around[depth].end:
+            depth -= 1
         kind = around[depth].kind
         text = _text(tree, node)
         if kind == "class" and any(scope.kind == "function" for scope in around[depth + 1 :]):
@@ -113,7 +134,7 @@ def names_in_reach(
         reach.append((-depth, abs(position - cursor), text))
     if receiver is not None:
         depth, object_ = receiver
-        for node in captures.get("attribute", []):
+        for node in captures["attribute"]:
             text = _text(tree, node)
             inside = around[depth].start < node.start_byte < around[depth].end
             touched = node.start_byte <= cursor <= node.end_byte
@@ -143,8 +164,12 @@ def _receiver(
         if around[depth - 1].kind == "class" and around[depth].kind == "function":
             inside = [node for node in receivers if around[depth].start < node.start_byte < around[depth].end]
             if inside:
-                return depth - 1, _text(tree, min(inside, key=lambda node: node.start_byte))
+                return depth - 1, _text(tree, min(inside, key=_start))
     return None
+
+
+def _start(node: tree_sitter.Node) -> int:
+    return node.start_byte
 
 
 def _text(tree: Tree, node: tree_sitter.Node) -> str:
