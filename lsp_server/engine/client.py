@@ -86,6 +86,7 @@ class WorkerClient:
         self.loaded: Loaded | None = None
         self.refusal = ""
         self.last_failure = ""
+        self._trouble = ""  # why there is no worker just now
         self.restarts = -1
         self._load = load
         self._on_state = on_state
@@ -129,7 +130,7 @@ class WorkerClient:
             await asyncio.wait((self._settled,), timeout=deadline_ms / 1000)
         worker = self._process
         if self.state != "ready" or worker is None:
-            self.last_failure = self.refusal or f"the worker is not ready ({self.state})"
+            self.last_failure = self.refusal or self._trouble or f"the worker is not ready ({self.state})"
             return None
         left = max(1, int((deadline - loop.time()) * 1000))
         request = Complete(next(self._ids), parts, stop, max_tokens, left)
@@ -175,6 +176,7 @@ class WorkerClient:
         async with self._changing:
             self._enter("stopped")
             await self._end()
+            self._trouble = ""
 
     @property
     def pid(self) -> int | None:
@@ -203,17 +205,17 @@ class WorkerClient:
                 logger.error("%s", self.refusal)
                 self._enter("refused")
                 return
-            logger.warning("%s", self.last_failure)
+            logger.warning("%s", self._trouble)
             pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE_S)
             self._enter("backing_off")  # not yet if the worker never started
             await asyncio.sleep(pause)
 
     async def _live(self) -> None:
-        """Start a worker and return when it is gone; ``last_failure`` or ``refusal`` then says why."""
+        """Start a worker and return when it is gone; ``_trouble`` or ``refusal`` then says why."""
         try:
             worker = await process.start(self._command, self._environment, self._receive)
         except OSError as error:
-            self.last_failure = f"the worker cannot be started: {error}"
+            self._trouble = f"the worker cannot be started: {error}"
             return
         self._process = worker
         try:
@@ -226,8 +228,7 @@ class WorkerClient:
             self._process = None
             was_loading, self.loaded = self.loaded is None, None
             await worker.gone()
-            if not self.refusal:
-                self.last_failure = worker.failure or f"the worker died: {process.describe(worker.exit_code)}"
+            self._trouble = worker.failure or f"the worker died: {process.describe(worker.exit_code)}"
             self._answer_all_with_nothing()
         self._blame(worker.exit_code, was_loading)
 
@@ -266,7 +267,7 @@ class WorkerClient:
             if request is not None and request.on_partial is not None and not request.answer.done():
                 _guarded(request.on_partial, message.text)
         elif isinstance(message, Loaded):
-            self.loaded = message
+            self.loaded, self._trouble = message, ""
             self._enter("ready")
         elif isinstance(message, LoadFailed):
             self.refusal = message.message
@@ -289,6 +290,7 @@ class WorkerClient:
                 self._process.send(Cancel(id))
 
     def _answer_all_with_nothing(self) -> None:
+        self.last_failure = self.refusal or self._trouble
         requests, self._requests = self._requests, {}
         for request in requests.values():
             if not request.answer.done():

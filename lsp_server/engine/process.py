@@ -15,10 +15,11 @@ from lsp_server.engine.messages import ToServer, ToWorker
 
 #: ``python -m`` would put the current folder first on the path, and a user's ``numpy.py`` would become ours;
 #: ``-I`` would hide packages installed for the user alone, and ``-P`` needs Python 3.11. The package's own parent
-#: folder comes last: in a checkout nothing else leads to it.
+#: folder comes last: in a checkout nothing else leads to it. Stdout is claimed before a native library is loaded.
 _START = (
     "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv[1]]; "
-    "from lsp_server.engine.worker import main; main()"
+    "from lsp_server.base.stdio import claim_stdout; protocol = claim_stdout(); "
+    "from lsp_server.engine.worker import main; main(protocol)"
 )
 
 #: Longest wait for a killed process to be gone (s).

@@ -1,5 +1,6 @@
 """Which model files are refused because they killed the worker; outlives the server. Does not know how they did it."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -44,4 +45,5 @@ def _write(entries: dict[str, str]) -> None:
         temporary.write_bytes(msgspec.json.encode(entries))
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -1,4 +1,4 @@
-"""The process that owns the model: ``python -m lsp_server.engine.worker``, messages on stdin and stdout.
+"""The process that owns the model: messages come on stdin and go to stdout. ``engine.process`` starts it.
 
 One thread reads, the main thread computes; so a request is cancelled while it runs. Everything that prints, native
 libraries included, prints to stderr. Knows nothing of LSP, documents or settings, and ends when its stdin does.
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lsp_server.base.errors import EngineError, ModelError, OffhandError
-from lsp_server.base.stdio import claim_stdout
 from lsp_server.engine.decoding import Decoder
 from lsp_server.engine.framing import LENGTH, frame, length, to_worker
 from lsp_server.engine.messages import (
@@ -37,9 +36,12 @@ from lsp_server.engine.tokenizer import Tokenizer
 EXIT_MALFORMED = 2
 
 
-def main() -> None:
-    """Serve until stdin ends."""
-    protocol = claim_stdout()
+def main(protocol: BinaryIO) -> None:
+    """Serve until stdin ends.
+
+    Args:
+        protocol: where messages go; see ``base.stdio``.
+    """
     # Ctrl-C in a terminal goes to the whole process group; the server decides when its worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     inbox = Inbox()
@@ -199,7 +201,3 @@ def _check(model: Path, sha256: str) -> None:
         raise ModelError(
             f"Model file {model} is damaged: its sha256 differs. Copy it again, or install Offhand again."
         )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,314 @@
+"""The decoding loop over engines without a model: what is reused, healed, stopped, and how sure it says it is."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from bundled import MODEL, complete_message, prompt, tokenizer
+
+from lsp_server.base.errors import EngineError
+from lsp_server.base.parts import LEFT_STEP, Part
+from lsp_server.engine.backends.fake import Fake
+from lsp_server.engine.decoding import Decoder
+from lsp_server.engine.messages import Complete, Stop
+from lsp_server.engine.protocol import Logits
+
+ENDS = MODEL.manifest.end_tokens
+FILE = """\
+def total(values):
+    result = 0
+    for value in values:
+        result += value
+    return result
+
+
+"""
+
+
+def fake(context: int = 512) -> tuple[Decoder, Fake]:
+    engine = Fake(tokenizer().vocabulary, context, end=0)
+    return Decoder(engine, tokenizer(), ENDS), engine
+
+
+class Scripted(Fake):
+    """Says a fixed text from the prompt's end on, whatever it was asked; each token as likely as ``scores`` says."""
+
+    def __init__(self, ids: Sequence[int], scores: Callable[[Logits], None] = lambda logits: None) -> None:
+        super().__init__(tokenizer().vocabulary, 512, end=0)
+        self._script = list(ids)
+        self._scores = scores
+        self._prompt: int | None = None
+
+    def _predict(self) -> Logits:
+        if self._prompt is None:
+            self._prompt = len(self._ids)
+        logits = np.full(self.vocabulary, -5.0, dtype=np.float32)
+        said = len(self._ids) - self._prompt
+        logits[self._script[said] if said < len(self._script) else 0] = 5.0
+        self._scores(logits)
+        return logits
+
+
+def scripted(said: str | Sequence[int], scores: Callable[[Logits], None] = lambda logits: None) -> Decoder:
+    ids = tokenizer().encode(said) if isinstance(said, str) else said
+    return Decoder(Scripted(ids, scores), tokenizer(), ENDS)
+
+
+def spelled(*pieces: bytes) -> list[int]:
+    return [tokenizer().bytes.index(piece) for piece in pieces]
+
+
+def test_it_copies_what_the_file_said_before() -> None:
+    """The fake engine is good enough to test everything above it: it goes on as the file did."""
+    decoder, _ = fake()
+    finished = decoder.complete(complete_message(FILE + "def total(val"))
+    assert (finished.text, finished.reason, finished.error) == ("ues):", "line", "")
+
+
+def test_one_key_costs_a_handful_of_tokens() -> None:
+    """Typing only appends: the prompt stays in the KV cache, and at most its last few tokens are evaluated again."""
+    decoder, engine = fake()
+    typed = "def total(values):\n    result = 0\n    for value in values:\n"
+    decoder.complete(complete_message(FILE * 4))
+    for count in range(1, len(typed) + 1):
+        before = engine.evaluated
+        finished = decoder.complete(complete_message(FILE * 4 + typed[:count]))
+        assert finished.prompt_tokens - finished.reused_tokens <= 4
+        assert (
+            engine.evaluated - before == finished.prompt_tokens - finished.reused_tokens + finished.tokens - 1
+        )
+
+
+def test_an_early_change_costs_only_what_follows_it() -> None:
+    """The common prefix survives, down to the token."""
+    decoder, _ = fake()
+    decoder.complete(complete_message(FILE + "x = 1"))
+    finished = decoder.complete(complete_message(FILE + "y = 1"))
+    ids, _ = decoder.prompt_ids(prompt(FILE))
+    assert finished.reused_tokens >= len(ids) - 1
+    assert finished.reused_tokens < finished.prompt_tokens
+
+
+def test_the_same_prompt_again_gives_the_same() -> None:
+    """Reuse does not change the answer; one token is evaluated again, for its logits."""
+    decoder, _ = fake()
+    first = decoder.complete(complete_message(FILE + "def tot"))
+    second = decoder.complete(complete_message(FILE + "def tot"))
+    assert (second.text, second.logprob_sum) == (first.text, first.logprob_sum)
+    assert second.reused_tokens == second.prompt_tokens - 1
+
+
+def test_healing_spells_what_was_typed_over_several_tokens() -> None:
+    """The model wants to say something else; it is held to the typed characters, token by token, then free."""
+    wanted = [*spelled(b" re", b"s", b"ult"), *tokenizer().encode(" = 1\n")]
+    typed = " resul"
+    decoder = scripted(wanted)
+    finished = decoder.complete(complete_message("x" + typed))
+    assert decoder.cached[-len(wanted) + 1 :] == wanted[:-1]
+    assert finished.text == "t = 1"
+
+
+def test_healing_forbids_what_was_not_typed() -> None:
+    """Even a model that is sure of another word cannot bend what stands before the cursor."""
+    decoder = scripted([*spelled(b" value"), *tokenizer().encode("\n")])
+    ids, rest = decoder.prompt_ids(prompt("x res"))
+    decoder.complete(complete_message("x res"))
+    assert rest == b" res"
+    assert b"".join(tokenizer().bytes[token] for token in decoder.cached[len(ids) :]).startswith(b" res")
+
+
+def test_a_word_that_cannot_be_spelled_is_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vocabulary without the typed bytes gives an empty completion, not a wrong one."""
+    decoder = scripted("abc\n")
+    monkeypatch.setattr(decoder.tokenizer, "allowed", lambda remaining: np.array([], dtype=np.int64))
+    finished = decoder.complete(complete_message("x res"))
+    assert (finished.text, finished.tokens, finished.logprob_sum, finished.error) == ("", 0, 0.0, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "stop", "text", "reason"),
+    [
+        (" + b\n", Stop("line"), " + b", "line"),
+        ("\n    return", Stop("line"), "", "line"),
+        ("\n    return a\n\nprint", Stop("block", indent=0), "\n    return a", "block"),
+        ("\n    a\n    b\n    c\n    d", Stop("block", indent=0, max_lines=2), "\n    a\n    b", "block"),
+        (" + b", Stop("line"), " + b", "end"),
+        (" + b\n\n", Stop("block"), " + b", "end"),
+    ],
+)
+def test_where_it_ends(said: str, stop: Stop, text: str, reason: str) -> None:
+    """At the newline, at the dedent, after so many lines, or where the model says so."""
+    message = Complete(1, (Part("<|pre|>", special=True),), stop, 40, 1000)
+    finished = scripted(said).complete(message)
+    assert (finished.text, finished.reason) == (text, reason)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_each_end_token_ends(name: str) -> None:
+    """Any of them, at once."""
+    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    finished = scripted([*tokenizer().encode(" ok"), tokenizer().special[name]]).complete(message)
+    assert (finished.text, finished.reason) == (" ok", "end")
+
+
+@pytest.mark.parametrize("name", sorted(MODEL.manifest.special_tokens.keys() - set(ENDS)))
+def test_other_special_tokens_are_never_chosen(name: str) -> None:
+    """A model that wants to say one of them has to say something else."""
+    token = tokenizer().special[name]
+    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 3, 1000)
+    decoder = scripted([token] * 3)
+    decoder.complete(message)
+    assert token not in decoder.cached[1:]
+
+
+def test_logprobs_count_what_was_allowed() -> None:
+    """Free tokens are normalised over all that can be said, healed ones over those that agree with the typed text."""
+    said = spelled(b" re", b"s")
+
+    def scores(logits: Logits) -> None:
+        logits[logits < 0] = -np.inf
+        logits[spelled(b" a")] = 5.0 - math.log(3)  # a third as likely, but not what was typed
+        logits[spelled(b"t")] = 5.0 - math.log(3)
+
+    finished = scripted(said, scores).complete(complete_message("x re"))
+    # " re" alone agrees with " re"; then "s" against " a" and "t": 3/5; then the end against the same: 3/5.
+    assert finished.text == "s"
+    assert finished.tokens == 3
+    assert finished.logprob_sum == pytest.approx(2 * math.log(3 / 5), abs=1e-5)
+    assert finished.logprob_mean == pytest.approx(2 / 3 * math.log(3 / 5), abs=1e-5)
+    assert finished.logprob_min == pytest.approx(math.log(3 / 5), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ([b"\xc3", b"\xa9", b"\n"], "é"),
+        ([b"a", b"\xc3"], "a"),  # ends inside a character
+        ([b"a", b"\xa9", b"b"], "a"),  # no character begins like this
+    ],
+)
+def test_only_whole_characters_come_out(said: list[bytes], text: str) -> None:
+    """Bytes that make no character never reach the user's file."""
+    finished = scripted(spelled(*said)).complete(
+        Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    )
+    assert finished.text == text
+
+
+def test_a_block_is_streamed_by_lines() -> None:
+    """The first line is there as soon as it is complete; nothing that is streamed is taken back."""
+    parts: list[str] = []
+    message = Complete(1, (Part("<|pre|>", special=True),), Stop("block", indent=0), 40, 1000)
+    finished = scripted("\n    a = 1\n    b = 2\n\nx").complete(message, on_partial=parts.append)
+    assert parts == ["\n    a = 1", "\n    a = 1\n    b = 2"]
+    assert finished.text == parts[-1]
+
+
+def test_cancelled_within_one_token() -> None:
+    """After the moment of cancelling no further evaluation begins."""
+    decoder, engine = fake()
+    seen: list[int] = []
+
+    def cancelled() -> bool:
+        seen.append(engine.evaluated)
+        return len(seen) > 3
+
+    finished = decoder.complete(complete_message(FILE * 6 + "def total(val"), cancelled=cancelled)
+    assert (finished.text, finished.reason) == ("", "cancelled")
+    assert engine.evaluated == seen[-1]
+    assert len(decoder.cached) == engine.evaluated
+    assert decoder.complete(complete_message(FILE * 6 + "def total(val")).text == "ues):"
+
+
+def test_a_deadline_gives_what_there_is() -> None:
+    """Time over: a line keeps its whole words, and before the first token there is nothing."""
+    decoder, _ = fake()
+    message = complete_message(FILE + "def total(val")
+    assert decoder.complete(message, deadline=time.monotonic()).reason == "deadline"
+
+    slow = scripted(" first second third")
+    asked = iter([0.0] * 6 + [math.inf] * 100)
+    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lsp_server.engine.decoding.time.monotonic", lambda: next(asked))
+        finished = slow.complete(message, deadline=1.0)
+    assert finished.reason == "deadline"
+    assert finished.text == " first second "
+
+
+def test_too_many_tokens_end_before_the_last_word() -> None:
+    """The limit counts what is written, not what is healed."""
+    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 3, 1000)
+    finished = scripted(spelled(b" a", b".", b"b", b"c")).complete(message)
+    assert (finished.text, finished.reason, finished.tokens) == (" a.", "length", 3)
+
+
+def test_the_context_never_overflows() -> None:
+    """A prompt that nearly fills the cache is completed as far as it goes; one that does not fit is an error."""
+    decoder, engine = fake(context=64)
+    prefix = "def total(values):\n    return values\n"
+    finished = decoder.complete(complete_message(prefix * 3 + "d", Stop("block", indent=-1, max_lines=99)))
+    assert finished.error == ""
+    assert len(decoder.cached) <= engine.context
+    assert finished.reason == "length"
+    assert "64" in decoder.complete(complete_message(prefix * 9)).error
+
+
+@pytest.mark.parametrize(
+    ("part", "kept"),
+    [
+        (Part(" a" * 100), (0, 100)),
+        (Part(" a" * 100, limit=30), (0, 30)),
+        (Part(" a" * 100, limit=100, cut="left"), (0, 100)),
+        (Part(" a" * 101, limit=100, cut="left"), (LEFT_STEP, 101)),
+        (Part(" a" * 164, limit=100, cut="left"), (LEFT_STEP, 164)),
+        (Part(" a" * 165, limit=100, cut="left"), (2 * LEFT_STEP, 165)),
+    ],
+)
+def test_limits(part: Part, kept: tuple[int, int]) -> None:
+    """Texts over their limit lose their end, or their beginning in whole steps."""
+    decoder, _ = fake()
+    ids, _ = decoder.prompt_ids((part, Part("<|pre|>", special=True)))
+    assert ids[:-1] == tokenizer().encode(part.text)[kept[0] : kept[1]]
+
+
+def test_an_unknown_special_token_is_an_error_not_text() -> None:
+    """A template that does not fit the model is told so."""
+    decoder, _ = fake()
+    finished = decoder.complete(Complete(1, (Part("<|fim|>", special=True), Part("x")), Stop(), 9, 1000))
+    assert (finished.text, finished.tokens) == ("", 0)
+    assert "<|fim|>" in finished.error
+
+
+def test_after_a_failure_nothing_is_believed_cached() -> None:
+    """An engine that failed may have lost its cache: the next prompt is evaluated from the start."""
+    decoder, engine = fake()
+    decoder.complete(complete_message(FILE))
+    with pytest.MonkeyPatch.context() as patch:
+
+        def fail(ids: Sequence[int], keep: int) -> Logits:
+            raise EngineError("broken")
+
+        patch.setattr(engine, "evaluate", fail)
+        assert decoder.complete(complete_message(FILE)).error == "broken"
+    assert decoder.complete(complete_message(FILE)).reused_tokens == 0
+
+
+def test_logits_that_are_no_numbers_are_an_error() -> None:
+    """A damaged model must not write."""
+
+    def scores(logits: Logits) -> None:
+        logits[7] = np.nan
+        logits[300] = np.nan
+
+    assert "not numbers" in scripted("abc", scores).complete(complete_message("x")).error
+
+
+def test_a_tokenizer_of_another_model_is_refused() -> None:
+    """Ids that the engine does not have would kill it."""
+    with pytest.raises(EngineError, match="do not belong together"):
+        Decoder(Fake(100, 64, end=0), tokenizer(), ENDS)
+    with pytest.raises(EngineError, match="no special token"):
+        Decoder(Fake(5000, 64, end=0), tokenizer(), ("<|stop|>",))
