@@ -151,7 +151,7 @@ AROUND = st.builds(
 
 
 @pytest.mark.parametrize("filter_", ALL, ids=name_of)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=TEXT, around=AROUND)
 def test_filters_are_idempotent_and_never_raise(
     filter_: filters.Filter, text: str, around: Surroundings
@@ -193,7 +193,7 @@ def unmatched(line: str) -> tuple[int, int]:
     return surplus, len(stack)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(before=BRACKETS, text=BRACKETS, after=BRACKETS)
 def test_accepting_never_unbalances_a_line(before: str, text: str, after: str) -> None:
     """Accepting doubles no closer and, in front of others, leaves none out: the line is as balanced as it was."""

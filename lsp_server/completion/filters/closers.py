@@ -65,16 +65,17 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
 
 def _closed(text: str, before: str, around: Surroundings, behind: str, *, comments: bool = False) -> str:
     """The text up to the first bracket, or comment, that it leaves open in front of ``behind``."""
-    found = scan(before + text, len(before), around.line_comments)
-    opened = zip(found.openers, found.open[found.floor :], strict=True)
-    place = next((place for place, item in opened if (item == "\n") == comments), None)
-    if not behind or place is None:
-        return text
-    if comments:
-        return text[:place].rstrip()
-    # On a later line, a line without its brackets says too little: the whole line goes.
-    newline = text.rfind("\n", 0, place)
-    return text[: newline if newline > 0 else place]
+    while behind:
+        found = scan(before + text, len(before), around.line_comments)
+        opened = zip(found.openers, found.open[found.floor :], strict=True)
+        place = next((place for place, item in opened if (item == "\n") == comments), None)
+        if place is None:
+            break
+        # On a later line, a line without its brackets says too little: the whole line goes, which may open
+        # what was closed on it.
+        newline = text.rfind("\n", 0, place)
+        text = text[:place].rstrip() if comments else text[: newline if newline > 0 else place]
+    return text
 
 
 def _replace(text: str, swallowed: list[Closer], behind: _Behind, around: Surroundings) -> int:

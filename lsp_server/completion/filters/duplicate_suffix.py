@@ -58,15 +58,14 @@ def _without_rest(text: str, around: Surroundings) -> str:
         )
         if ends_word:
             return ""
-    said = text.rstrip()
-    while said.endswith(rest):
-        kept = said.removesuffix(rest)
-        # A bracket of the rest that closes one of the text's own is another one than the one behind the
-        # cursor.
+    said = text
+    while said.rstrip().endswith(rest):
+        kept = said.rstrip().removesuffix(rest)
+        # A bracket of the rest that closes one of the text's own is another one than the one behind the cursor.
         if _opened(kept, around):
             return ""
         said = kept.rstrip() if around.after[0].isspace() else kept
-    return text if said == text.rstrip() else said
+    return said
 
 
 def _opened(text: str, around: Surroundings) -> bool:

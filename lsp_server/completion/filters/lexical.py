@@ -48,7 +48,8 @@ class Scan(msgspec.Struct, frozen=True):
         floor: how many of ``before`` are never closed behind ``start``.
         openers: positions, relative to ``start``, of what was opened behind it and stands open at the end.
         closers: those that close something from before ``start``, or nothing, in order.
-        lines: what stands open at the beginning of each line that begins behind ``start``.
+        lines: what stands open at the beginning of each line that begins behind ``start``; a backslash at the
+            end of the line before counts.
     """
 
     before: tuple[str, ...]
@@ -96,16 +97,19 @@ def scan(source: str, start: int, line_comments: tuple[str, ...]) -> Scan:
             before, floor = tuple(stack), len(stack)
         top = stack[-1] if stack else ""
         quoted = top.endswith(('"', "'"))
-        if token == "\n":
+        if token == "\\\n" and top != _COMMENT:
+            if at + 1 >= start:
+                lines.append((*stack, "\\"))
+        elif token[-1] == "\n":
             if top == _COMMENT:
                 close()
             # A string in single quotes does not reach over the end of a line: its end is missing.
             broken = next((i for i, item in enumerate(stack) if item.lstrip("f") in ("'", '"')), len(stack))
             del stack[broken:], places[broken:]
             floor = min(floor, len(stack))
-            if at >= start:
+            if match.end() > start:
                 lines.append(tuple(stack))
-            elif quoted and _FRESH_START.match(source, at + 1):
+            elif quoted and _FRESH_START.match(source, match.end()):
                 stack.clear()
                 places.clear()
         elif top == _COMMENT:
