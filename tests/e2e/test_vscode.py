@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -83,12 +84,13 @@ def environment(place: Place) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(place.home / "xdg"),
         "XDG_DATA_HOME": str(place.home / "xdg"),
         "OFFHAND_HOME": str(place.home / "offhand"),
+        "SHELL": "/bin/sh",  # VS Code asks the user's login shell for PATH
         "PYTHONPATH": str(ROOT),
         "EXTENSIONS_GALLERY": "{}",
     }
 
 
-def configure(place: Place, command: list[str], settings: Mapping[str, Any]) -> None:
+def configure(place: Place, settings: Mapping[str, Any]) -> None:
     """Write the settings. Those of machine scope have their own file where VS Code runs as a server."""
     general = {
         "security.workspace.trust.startupPrompt": "never",
@@ -97,7 +99,8 @@ def configure(place: Place, command: list[str], settings: Mapping[str, Any]) -> 
         "editor.quickSuggestions": {"other": "off"},
         "telemetry.telemetryLevel": "off",
     }
-    for kind, values in {"User": {**general, **settings}, "Machine": {"offhand.command": command}}.items():
+    machine = {name: settings[name] for name in settings.keys() & {"offhand.command", "offhand.interpreter"}}
+    for kind, values in {"User": {**general, **settings}, "Machine": machine}.items():
         file = place.home / "data" / kind / "settings.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values), "utf-8")
@@ -155,7 +158,7 @@ def stub(place: Place) -> list[str]:
 
 def test_ghost_text_comes_while_typing_and_tab_takes_it(place: Place) -> None:
     """The extension starts the server, shows its state, its suggestion, and tells it of the acceptance."""
-    configure(place, stub(place), {"offhand.threads": 2})
+    configure(place, {"offhand.command": stub(place), "offhand.threads": 2})
     seen = play(place, "accept", "def add():\nreturn ")
     assert seen["state"] == "Offhand: ready"
     assert seen["ghost"] == "left + right"
@@ -168,20 +171,32 @@ def test_ghost_text_comes_while_typing_and_tab_takes_it(place: Place) -> None:
 
 
 def test_the_real_server_completes(place: Place) -> None:
-    """Server, worker and bundled model work behind the extension: what was shown is what Tab inserts."""
+    """Server, worker and bundled model work behind the extension, found through the interpreter; what was shown is
+    what Tab inserts."""
     begun = "class Account:\n    def __init__(self, owner, balance):\n        self.owner = owner\n"
     typed = "        self.balance = "
     (place.folder / "sample.py").write_text(begun, "utf-8")
-    configure(place, [sys.executable, "-m", "lsp_server.cli.main", "serve"], {"offhand.deadline_ms": 20_000})
+    configure(place, {"offhand.interpreter": sys.executable, "offhand.deadline_ms": 20_000})
     seen = play(place, "accept", typed)
     assert seen["ghost"].strip()
     assert (place.folder / "sample.py").read_text("utf-8") == begun + typed + seen["ghost"]
     assert seen["messages"] == []
 
 
+def test_the_server_is_found_on_path(place: Place) -> None:
+    """Without any setting, the command that pip installs is what runs."""
+    script = place.home / "bin" / "offhand"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\n[ "$*" = serve ] && exec {shlex.join(stub(place))}\n', "utf-8")
+    script.chmod(0o755)
+    (place.home / ".profile").write_text('PATH="$HOME/bin:$PATH"\n', "utf-8")
+    configure(place, {})
+    assert play(place, "accept", "def add():\nreturn ")["ghost"] == "left + right"
+
+
 def test_menu_toggle_and_reports(place: Place) -> None:
     """Every command does its work beside the commands that the server registers itself."""
-    configure(place, stub(place), {})
+    configure(place, {"offhand.command": stub(place)})
     seen = play(place, "menu")
     assert len(seen["menu"]) == 7
     assert "shown: 2" in seen["status"]
@@ -193,7 +208,7 @@ def test_menu_toggle_and_reports(place: Place) -> None:
 
 def test_one_message_when_the_server_is_missing(place: Place) -> None:
     """A program that does not exist is named once; there is a way to the setting and to the log."""
-    configure(place, ["offhand-that-is-not-there"], {})
+    configure(place, {"offhand.command": ["offhand-that-is-not-there"]})
     seen = play(place, "missing")
     named = [message for message in seen["messages"] if "offhand-that-is-not-there" in message]
     assert len(named) == 1
@@ -204,7 +219,8 @@ def test_one_message_when_the_server_is_missing(place: Place) -> None:
 def test_one_message_when_the_server_dies_at_its_start(place: Place) -> None:
     """The message gives the server's last words, and it is not started over and over."""
     mark = f"open({str(place.notes)!r}, 'a').write('{{}}\\n')"
-    configure(place, [sys.executable, "-c", f"{mark}; raise SystemExit('no model, says the test')"], {})
+    dying = [sys.executable, "-c", f"{mark}; raise SystemExit('no model, says the test')"]
+    configure(place, {"offhand.command": dying})
     seen = play(place, "missing")
     assert [message for message in seen["messages"] if "no model, says the test" in message]
     assert len(seen["messages"]) == 2
@@ -213,7 +229,7 @@ def test_one_message_when_the_server_dies_at_its_start(place: Place) -> None:
 
 def test_a_server_that_dies_is_started_again(place: Place) -> None:
     """A crash costs a moment, not the session; the user is not bothered."""
-    configure(place, stub(place), {})
+    configure(place, {"offhand.command": stub(place)})
     seen = play(place, "crash", "\nreturn ")
     assert seen["ghost"] == "left + right"
     assert len(place.told("initializationOptions")) == 2
@@ -230,7 +246,7 @@ def test_an_opened_folder_starts_nothing(place: Place, trusted: bool) -> None:
     (place.folder / ".vscode" / "settings.json").write_text(json.dumps(evil), "utf-8")
     for module in ("lsp_server", "pygls", "json"):
         (place.folder / f"{module}.py").write_text(touch, "utf-8")
-    configure(place, stub(place), {"security.workspace.trust.enabled": not trusted})
+    configure(place, {"offhand.command": stub(place), "security.workspace.trust.enabled": not trusted})
     seen = play(place, "accept", "def add():\nreturn ")
     assert seen["ghost"] == "left + right"
     assert not mark.exists()

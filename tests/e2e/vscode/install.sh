@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what tests/e2e/test_vscode.py needs: the VS Code workbench (code-server), a Node that can run it, and
-# playwright-core to drive a browser. About 620 MB, below one folder; no install script of any package is run.
+# playwright-core to drive a browser: about 800 MB below one folder. Then what the extension is built with, below
+# editors/vscode. No install script of any package is run.
 #
 #     tests/e2e/vscode/install.sh [folder]          # default: .cache/vscode of this repository
 #
@@ -31,6 +32,9 @@ for inner in lib/vscode lib/vscode/extensions; do
   (cd "node_modules/code-server/$inner" && npm install $quiet --omit=dev)
 done
 
-./node --version
+# What the extension itself is built with.
+# shellcheck disable=SC2086
+(cd "$root/editors/vscode" && npm ci $quiet)
+
 command -v "${OFFHAND_CHROMIUM:-chromium}" > /dev/null || echo "install.sh: no Chromium found: install one or set OFFHAND_CHROMIUM" >&2
 touch installed
