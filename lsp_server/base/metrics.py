@@ -14,6 +14,7 @@ class Metrics:
         self.shown = 0
         self.accepted = 0
         self.partly_accepted = 0
+        self.speculations = 0
         self.answered_from: Counter[str] = Counter()
         self.prompt_tokens = 0
         self.reused_tokens = 0

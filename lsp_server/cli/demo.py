@@ -70,7 +70,7 @@ class _Screen:
 async def _run(screen: _Screen) -> int:
     from lsp_server.lsp.client import Editor
 
-    sample = files("lsp_server.cli").joinpath("sample", "inventory.py")
+    sample = files("lsp_server.cli").joinpath("sample").joinpath("inventory.py")
     text = sample.read_text(encoding="utf-8")
     editor = Editor()
     screen.say("Starting the server and loading the model ...")

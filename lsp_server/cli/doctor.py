@@ -68,10 +68,9 @@ def _python() -> Check:
 
 def _cpu() -> Check:
     import psutil
+    from cpuinfo import get_cpu_info
 
-    from lsp_server.models.cpu import flags
-
-    known = flags()
+    known = set(get_cpu_info().get("flags", ()))
     names = [name for name in ("avx", "avx2", "f16c", "fma", "avx512f", "avx512_vnni") if name in known]
     memory = psutil.virtual_memory().available / 1e9
     text = (

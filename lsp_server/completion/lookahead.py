@@ -22,4 +22,17 @@ def after(session: Session, snapshot: Snapshot, suggestion: Suggestion) -> None:
 
 async def _next(session: Session, snapshot: Snapshot, suggestion: Suggestion) -> None:
     accepted = snapshots.insert(snapshot, suggestion.text, snapshot.column, suggestion.replace)
-    await speculate(session, accepted)
+    if await speculate(session, accepted) is None:  # the line is complete: Enter comes next
+        newline = "\n" + _next_indentation(session, accepted)
+        await speculate(session, snapshots.insert(accepted, newline, accepted.column, 0))
+    session.metrics.speculations += 1
+
+
+def _next_indentation(session: Session, snapshot: Snapshot) -> str:
+    """What an editor that indents by itself puts on the line after the cursor's."""
+    line = snapshot.lines[snapshot.line][: snapshot.column]
+    indentation = line[: len(line) - len(line.lstrip())]
+    grammar = session.grammar(snapshot.language)
+    if grammar is not None and line.rstrip().endswith(grammar.about.block_end):
+        indentation += "\t" if "\t" in indentation else " " * grammar.about.indent_unit
+    return indentation

@@ -119,6 +119,7 @@ class Session:
             "shown": metrics.shown,
             "accepted": metrics.accepted,
             "partly_accepted": metrics.partly_accepted,
+            "speculations": metrics.speculations,
             "answered_from": {name: metrics.answered_from[name] for name in sources},
             "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
             "latency_ms": metrics.latency_ms(),

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from lsprotocol import types
@@ -27,15 +26,12 @@ class Editor:
         self._versions: dict[str, int] = {}
         self.message = ""
 
-        @self._client.feature("offhand/status")
-        def _status(params: Any) -> None:
-            self.message = params.message
-            if params.state in ("ready", "error"):
-                self._ready.set()
+        self._client.feature("offhand/status")(lambda params: self._on_status(params))
 
-        @self._client.feature(types.WINDOW_SHOW_MESSAGE)
-        def _show(params: types.ShowMessageParams) -> None:
-            self.message = params.message
+    def _on_status(self, params: Any) -> None:
+        self.message = params.message
+        if params.state in ("ready", "error"):
+            self._ready.set()
 
     async def start(self, settings: dict[str, Any]) -> None:
         """Start the server and wait until its model is loaded."""
@@ -50,7 +46,7 @@ class Editor:
         """Say goodbye as editors do."""
         await self._client.shutdown_async(None)
         self._client.exit(None)
-        await self._client.stop()
+        await self._client.stop()  # type: ignore[no-untyped-call]
 
     def open(self, uri: str, language: str, text: str) -> None:
         """Open a document."""
@@ -80,7 +76,7 @@ class Editor:
                 position=types.Position(line, character),
             )
         )
-        items: Sequence[types.InlineCompletionItem] = getattr(answer, "items", answer) or []
+        items = answer.items if isinstance(answer, types.InlineCompletionList) else answer
         return items[0] if items else None
 
     async def command(self, name: str) -> Any:

@@ -92,17 +92,17 @@ class Protocol(LanguageServerProtocol):
     # pygls' own store is bypassed: the handlers in ``handlers`` keep the documents.
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
-    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:  # type: ignore[override]
+    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
         """Hand over to the registered handler."""
         self._pass_on(types.TEXT_DOCUMENT_DID_OPEN, params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:  # type: ignore[override]
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
         """Hand over to the registered handler."""
         self._pass_on(types.TEXT_DOCUMENT_DID_CHANGE, params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
-    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:  # type: ignore[override]
+    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
         """Hand over to the registered handler."""
         self._pass_on(types.TEXT_DOCUMENT_DID_CLOSE, params)
 
@@ -112,7 +112,7 @@ class Protocol(LanguageServerProtocol):
             handler(params)
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
-    def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:  # type: ignore[override]
+    def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:
         """Run a command with its arguments as the client sent them.
 
         Raises:

@@ -23,6 +23,12 @@ from lsp_server.workspace.watch import FileWatch
 
 logger = logging.getLogger(__name__)
 
+_ENCODINGS: dict[types.PositionEncodingKind, PositionEncoding] = {
+    types.PositionEncodingKind.Utf8: "utf-8",
+    types.PositionEncodingKind.Utf16: "utf-16",
+    types.PositionEncodingKind.Utf32: "utf-32",
+}
+
 #: Seconds between looks at whether the editor still lives (it may die without closing our stdin).
 _EDITOR_CHECK = 3.0
 
@@ -52,8 +58,7 @@ class OffhandServer(LanguageServer):
     @property
     def encoding(self) -> PositionEncoding:
         """How this client counts along a line."""
-        chosen: PositionEncoding = self.workspace.position_encoding.value  # type: ignore[assignment]
-        return chosen
+        return _ENCODINGS[types.PositionEncodingKind(self.workspace.position_encoding)]
 
     def spawn(self, work: Any) -> None:
         """Run a coroutine beside the message loop; a failure is logged."""

@@ -12,7 +12,7 @@ from watchdog.observers import Observer
 class FileWatch:
     """Watches one file, which may not exist yet; its folder must. Calls back from a thread of its own."""
 
-    def __init__(self, path: Path, changed: Callable[[], None]) -> None:
+    def __init__(self, path: Path, changed: Callable[[], object]) -> None:
         self._observer = None
         if not path.parent.is_dir():
             return
@@ -32,7 +32,7 @@ class FileWatch:
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, path: Path, changed: Callable[[], None]) -> None:
+    def __init__(self, path: Path, changed: Callable[[], object]) -> None:
         self._path = os.fspath(path)
         self._changed = changed
 
