@@ -93,3 +93,9 @@ def test_unknown_language(text: str, cursor: str, block_indent: int) -> None:
     at = {"block_start": text.find("\n}"), "call": text.find("g(") + 2, "comment": text.find("no") + 1}
     context = read(None, text, at.get(cursor, len(text)))
     assert (context.cursor, context.block_indent, context.from_syntax) == (cursor, block_indent, False)
+
+
+def test_data_is_not_read(python: Grammar) -> None:
+    """A line of a hundred thousand characters is data: it gets a plain answer, not a long wait."""
+    context = read(python, f"x = [{'1, ' * 40_000}", 60_000)
+    assert (context.cursor, context.names, context.from_syntax) == ("code", (), False)

@@ -94,8 +94,16 @@ def test_new_errors(python: Grammar, text: str, insertion: str, replace: int, er
     shape_before = shape(tree.root)
     start = len(before.encode())
     count = new_errors(python, tree, start, start + replace, insertion)
+    assert count is not None
     assert ("fewer" if count < 0 else "more" if count > 0 else "same") == errors
     assert shape(tree.root) == shape_before
+
+
+def test_new_errors_gives_up(python: Grammar) -> None:
+    """Counting takes a parse, which can be stopped."""
+    tree = parse(python, Unparsed(tuple(split_lines("x = [1, 2]\n" * 2000)), 0))
+    assert tree is not None
+    assert new_errors(python, tree, 0, 0, "'" * 3, stop=lambda: True) is None
 
 
 def test_grammars_are_found_by_id_and_file_name(python: Grammar) -> None:

@@ -11,10 +11,11 @@ import msgspec
 
 from lsp_server.base.text import byte_length, content
 from lsp_server.context.languages import UNKNOWN, Grammar, Language
-from lsp_server.context.lexing import one_line, read
+from lsp_server.context.lexing import MAX_PIECE, one_line, read
 from lsp_server.context.lines import (
     Block,
     Page,
+    above,
     block,
     brackets,
     definition,
@@ -28,6 +29,12 @@ from lsp_server.context.names import find
 from lsp_server.context.syntax import Tree
 from lsp_server.context.types import Context, CursorClass, Scope
 
+#: Brackets around the cursor that are looked at, innermost first, and the characters in front of each.
+_NESTED, _HEAD = 20, 200
+
+#: Empty lines and comments behind the cursor, beyond which a block counts as empty.
+_BELOW = 1000
+
 
 def extract(
     grammar: Grammar | None, tree: Tree | None, lines: Sequence[str], line: int, column: int
@@ -40,7 +47,7 @@ def extract(
         line, column: inside the document; column in code points.
     """
     about = grammar.about if grammar else UNKNOWN
-    if grammar is None:
+    if grammar is None or len(lines[line]) > MAX_PIECE:
         tree = None
     page = Page(about, lines, tree.root if tree else None)
     place = _place(page, line, column)
@@ -120,8 +127,8 @@ def _cursor(page: Page, code: str, open_: Sequence[tuple[int, int]]) -> CursorCl
         ellipsis = re.search(r"\.\.\s*\w*$", code) and not re.match(r"\s*from\s", code)
         if not number and not ellipsis:
             return "after_dot"
-    for row, at in open_:
-        head = content(page.lines[row])[: at + 1].lstrip()
+    for row, at in open_[:_NESTED]:
+        head = content(page.lines[row])[: at + 1].lstrip()[-_HEAD:]
         called = re.search(r"(\w+|[)\]])\s*\($", head)
         if called is not None and called[1] not in about.keywords and not _names_definition(about, head):
             return "call"
@@ -141,29 +148,21 @@ def _ends_header(about: Language, code: str, after: str) -> bool:
 
 def _is_empty(page: Page, header: Block, line: int) -> bool:
     """Whether nothing behind ``line`` belongs to a header's block."""
-    for below in range(line + 1, len(page.lines)):
+    for below in range(line + 1, min(line + 1 + _BELOW, len(page.lines))):
         if not is_blank(page, below):
             return indent(page.lines[below]) <= header.indent
     return True
 
 
-def _above(page: Page, line: int) -> int | None:
-    """The first line of the statement above a line."""
-    for above in range(line - 1, -1, -1):
-        if not is_blank(page, above):
-            return first_line(page, above)
-    return None
-
-
 def _header_above(page: Page, line: int) -> Block | None:
     """The header that the statement on ``line`` comes right after, but for a docstring."""
-    above = _above(page, line)
-    if above is not None:
-        text = content(page.lines[above])
+    header = above(page, line)
+    if header is not None:
+        text = content(page.lines[header])
         at = len(text) - len(text.lstrip())
-        if _quote(page.about, text[at:]) is not None and _documents(page, above, at):
-            above = _above(page, above)
-    return None if above is None else block(page, above)
+        if _quote(page.about, text[at:]) is not None and _documents(page, header, at):
+            header = above(page, header)
+    return None if header is None else block(page, header)
 
 
 def _documents(page: Page, line: int, column: int) -> bool:
@@ -172,10 +171,10 @@ def _documents(page: Page, line: int, column: int) -> bool:
     text = content(page.lines[line])
     if text[:column].strip() or not about.function_words:
         return False
-    above = _above(page, line)
-    if above is None:
+    header = above(page, line)
+    if header is None:
         return True
-    head = content(page.lines[above])
+    head = content(page.lines[header])
     return indent(head) < indent(text) and definition(about, head.lstrip()) is not None
 
 

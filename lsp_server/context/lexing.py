@@ -13,6 +13,9 @@ import msgspec
 from lsp_server.base.text import content
 from lsp_server.context.languages import Language
 
+#: A longer piece of a line (code points) is data, not code that somebody types; it is not read.
+MAX_PIECE = 10_000
+
 _OPEN, _CLOSE = "([{", ")]}"
 
 
@@ -44,9 +47,11 @@ def read(about: Language, piece: str, opening: Opening | None = None) -> Reading
     """Read a piece of a line, from the line's start on.
 
     Args:
-        piece: without line end.
+        piece: without line end; one longer than ``MAX_PIECE`` counts as empty.
         opening: the string that was open at the line's start.
     """
+    if len(piece) > MAX_PIECE:
+        return Reading("")
     token = _token(about)
     code: list[str] = []
     position, column = 0, -1

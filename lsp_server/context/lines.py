@@ -6,7 +6,7 @@ one, tells which lines are the insides of strings and brackets.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import tree_sitter
@@ -17,6 +17,13 @@ from lsp_server.context.lexing import Opening, read, unclosed
 
 #: Longest header, and longest unclosed bracket, in lines.
 _REACH = 40
+
+#: How many lines above are looked at for the headers of blocks.
+_WALK = 5000
+
+#: How many ancestors of a node are looked at. Each costs as much as the node is deep, so that data nested a thousand
+#: deep would cost a second.
+_CLIMB = 60
 
 _BLANK = " \t\x0c"
 
@@ -49,10 +56,27 @@ def indent(text: str) -> int:
     return len(blank.expandtabs(8)) if "\t" in blank else width
 
 
+def above(page: Page, line: int) -> int | None:
+    """The first line of the statement above a line."""
+    for candidate in range(line - 1, max(-1, line - 1 - _WALK), -1):
+        if not is_blank(page, candidate):
+            return first_line(page, candidate)
+    return None
+
+
 def is_blank(page: Page, line: int) -> bool:
     """Whether a line holds nothing, or a comment only."""
     text = content(page.lines[line]).lstrip(_BLANK)
     return not text or text.startswith(page.about.line_comments)
+
+
+def ancestors(node: tree_sitter.Node | None) -> Iterator[tree_sitter.Node]:
+    """A node and those around it, innermost first."""
+    for _ in range(_CLIMB):
+        if node is None:
+            return
+        yield node
+        node = node.parent
 
 
 def open_string(page: Page, line: int) -> tuple[Opening, int, int] | None:
@@ -60,11 +84,11 @@ def open_string(page: Page, line: int) -> tuple[Opening, int, int] | None:
     if page.root is None or line == 0:
         return None
     nodes = page.about.nodes
-    node: tree_sitter.Node | None = page.root.descendant_for_point_range((line, 0), (line, 0))
-    while node is not None and node.type != nodes.interpolation:
+    for node in ancestors(page.root.descendant_for_point_range((line, 0), (line, 0))):
+        if node.type == nodes.interpolation:
+            break
         if node.type in nodes.strings and node.start_point < (line, 0) < node.end_point:
             return _began(page, node)
-        node = node.parent
     start = _never_closed(page, line) if page.root.has_error else None
     return None if start is None else _began(page, start)
 
@@ -116,13 +140,12 @@ def _continued(page: Page, line: int) -> int | None:
     if page.root is not None:
         nodes = page.about.nodes
         start = len(text) - len(text.lstrip(_BLANK))
-        node: tree_sitter.Node | None = page.root.descendant_for_point_range((line, start), (line, start + 1))
-        # Brackets that hold an error may be ones that somebody has only just opened: then this line is not theirs.
-        while node is not None and not node.is_error:
+        for node in ancestors(page.root.descendant_for_point_range((line, start), (line, start + 1))):
+            if node.is_error:
+                break  # around it may be a bracket that somebody has only just opened: this line is not its own
             row = node.start_point[0]
             if row < line and (node.type in nodes.brackets or node.type in nodes.strings):
                 return row
-            node = node.parent
     if text.lstrip(_BLANK).startswith((")", "]", "}")):
         return _opener(page, line)
     return None
@@ -193,8 +216,9 @@ def definition(about: Language, head: str) -> tuple[bool, str] | None:
 def enclosing(page: Page, line: int, level: int) -> list[Block]:
     """The blocks around a statement on ``line`` that is indented by ``level`` columns, innermost first."""
     blocks: list[Block] = []
+    top = max(0, line - _WALK)
     line -= 1
-    while line >= 0 and level > 0:
+    while line >= top and level > 0:
         if indent(page.lines[line]) < level and not is_blank(page, line):
             first = first_line(page, line)
             width = indent(page.lines[first])
@@ -218,14 +242,11 @@ def brackets(page: Page, line: int, column: int, code: str) -> list[tuple[int, i
     found = [(line, at) for at in reversed(opened)]
     if page.root is not None:
         cursor = (line, byte_length(content(page.lines[line])[:column]))
-        node: tree_sitter.Node | None = page.root.descendant_for_point_range(cursor, cursor)
-        broken = page.root.has_error
-        while node is not None:
+        for node in ancestors(page.root.descendant_for_point_range(cursor, cursor)):
             row, at = node.start_point
             if row < line and cursor < node.end_point and node.type in page.about.nodes.brackets:
                 found.append((row, to_column(page.lines[row], at, "utf-8")))
-            node = node.parent
-        if not broken or found:
+        if not page.root.has_error or found:
             return found
     return found or _open_above(page, line, closed)
 

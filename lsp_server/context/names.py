@@ -12,8 +12,8 @@ Does not know how a language spells any of that.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from typing import Literal
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal, cast
 
 import msgspec
 import tree_sitter
@@ -21,9 +21,12 @@ import tree_sitter
 from lsp_server.context.languages import Grammar
 from lsp_server.context.syntax import Tree
 
-#: Names inside the top-level definition that the cursor is in are looked for this far (bytes), either way: 600
-#: lines, or a millisecond.
-_REACH = 20_000
+#: How far from the cursor (bytes, either way) names are looked for: 600 lines, or a millisecond; and how far
+#: top-level definitions, of which only the header is read.
+_REACH, _FAR = 20_000, 60_000
+
+#: Statements at the top of the file that are looked at wherever the cursor is: its imports are there.
+_HEAD = 200
 
 #: How deep the query goes into top-level statements that the cursor is not in: far enough for an import under an
 #: ``except``, not far enough for each element of a table.
@@ -73,7 +76,7 @@ def _captures(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int
     shallow = tree_sitter.QueryCursor(grammar.query)
     shallow.set_max_start_depth(_DEPTH)
     captures: _Captures = defaultdict(list)
-    for child in tree.root.children:
+    for position, child in enumerate(_children(tree, cursor)):
         definition = child.child_by_field_name("definition") or child
         is_definition = definition.type in nodes.classes or definition.type in nodes.functions
         if definition.start_point[0] in headers or child.start_byte <= cursor <= child.end_byte:
@@ -84,13 +87,37 @@ def _captures(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int
                 found.pop("import", None)
         elif is_definition:
             found = {"scope": [definition]}
-        else:
+        elif position < _HEAD or (child.end_byte > cursor - _REACH and child.start_byte < cursor + _REACH):
             found = shallow.captures(child)
+        else:
+            continue
         for name, captured in found.items():
             captures[name] += captured
     captures["import"].sort(key=_start)
     captures["scope"].sort(key=_start)
     return captures
+
+
+def _children(tree: Tree, cursor: int) -> Iterator[tree_sitter.Node]:
+    """The file's statements at its top, and those around the cursor."""
+    walk = tree.root.walk()
+    going = walk.goto_first_child()
+    done = 0
+    for _ in range(_HEAD):
+        if not going:
+            return
+        yield cast("tree_sitter.Node", walk.node)
+        done = cast("tree_sitter.Node", walk.node).end_byte
+        going = walk.goto_next_sibling()
+    walk.reset(tree.root)
+    going = walk.goto_first_child_for_byte(max(done + 1, cursor - _FAR)) is not None
+    while going:
+        node = cast("tree_sitter.Node", walk.node)
+        if node.start_byte > cursor + _FAR:
+            return
+        if node.start_byte >= done:
+            yield node
+        going = walk.goto_next_sibling()
 
 
 def _names(

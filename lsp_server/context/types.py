@@ -43,7 +43,7 @@ class Context(msgspec.Struct, frozen=True):
         block_indent: columns of the line that opens the innermost enclosing block; -1 outside of any.
         scopes: enclosing definitions, outermost first.
         imports: import statements of the file in source order, each on one line.
-        names: names in reach, nearest first, without repeats.
+        names: names in reach, nearest first, without repeats; attributes of a method's object as ``self.name``.
         from_syntax: false when no tree was to be had and this was read off the text alone.
     """
 
