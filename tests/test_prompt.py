@@ -29,7 +29,8 @@ def test_order_is_stable_things_first() -> None:
         ("\nc = 3\n", False),
         ("<|pre|>", True),
         ("<|lang:py|>", True),
-        ("x/y.py\n", False),
+        ("x/y.py", False),
+        ("\n", False),
         ("a = 1\nb = ", False),
     ]
     assert prompt.parts[-1].cut == "left"

@@ -11,6 +11,7 @@ from lsp_server.completion.look import View, look
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Stopwatch, Trace
 from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
+from lsp_server.context.syntax import Unparsed
 from lsp_server.context.types import Context
 from lsp_server.engine.messages import Stop
 from lsp_server.prompt.render import Prompt, outline, render
@@ -60,6 +61,7 @@ async def _complete(
         raise Nothing(session.trouble or "no model is loaded")
     special_tokens = tuple(model.manifest.special_tokens)
     view = await look(snapshot, session.grammar(snapshot.language), special_tokens)
+    _keep_tree(session, view)
     trace.cursor = view.context.cursor
     _in_place(session, view)
     watch.stage("context")
@@ -104,6 +106,14 @@ async def _complete(
     trace.source = source
     trace.shown = len(shown.text)
     return Suggestion(text=shown.text, replace=shown.replace, source=source, id=trace.id)
+
+
+def _keep_tree(session: Session, view: View) -> None:
+    """A tree that had to be made elsewhere is what the next key's parse starts from."""
+    document = session.documents.get(view.snapshot.uri)
+    made_elsewhere = isinstance(view.snapshot.syntax, Unparsed) and view.snapshot.syntax.revision >= 0
+    if document is not None and view.tree is not None and made_elsewhere:
+        document.keep(view.tree)
 
 
 def _wanted(session: Session, snapshot: Snapshot) -> None:
@@ -178,7 +188,7 @@ async def _ask(session: Session, view: View, prompt: Prompt, trace: Trace) -> tu
         view.surroundings,
     )
     _note(trace, verdicts)
-    return candidate, finished.reason != "deadline"
+    return candidate, finished.reason not in ("deadline", "length")
 
 
 def _note(trace: Trace, verdicts: tuple[filters.Verdict, ...]) -> None:

@@ -24,7 +24,7 @@ async def start_engine(session: Session, on_state: Callable[[], None]) -> None:
     session.cache.clear()
     session.trouble = ""
     try:
-        model = await asyncio.get_running_loop().run_in_executor(None, store.find, session.config.model)
+        model = await asyncio.get_running_loop().run_in_executor(None, _checked, session.config.model)
         session.model = model
         session.worker = WorkerClient(load_message(session, model), on_state=on_state)
     except OffhandError as error:
@@ -32,6 +32,13 @@ async def start_engine(session: Session, on_state: Callable[[], None]) -> None:
         session.trouble = str(error)
         logger.warning("%s", error)
     on_state()
+
+
+def _checked(name: str) -> Model:
+    """The model of that name, its files verified before native code reads them."""
+    model = store.find(name)
+    store.verify(model)
+    return model
 
 
 async def stop_engine(session: Session) -> None:

@@ -8,6 +8,9 @@ Stable things come first, so that a key only appends.
 from lsp_server.base.parts import Part
 from lsp_server.prompt.window import Window
 
+#: Tokens of a file's path. Its line end is a part of its own, so that a long path does not lose it.
+_PATH = 24
+
 
 def render(window: Window, path: str, tag: str, snippet: str, budget: dict[str, int]) -> tuple[Part, ...]:
     """Lay out one prompt.
@@ -18,11 +21,11 @@ def render(window: Window, path: str, tag: str, snippet: str, budget: dict[str, 
         budget: most tokens of ``snippet``, ``suffix`` and ``prefix``.
     """
     language = Part(tag, special=True)
-    name = Part(f"{path}\n", limit=24)
+    heading = [language, Part(path, limit=_PATH), Part("\n", limit=1)]
     parts: list[Part] = []
     if snippet:
-        parts += [Part("<|file|>", special=True), language, name, Part(snippet, limit=budget["snippet"])]
+        parts += [Part("<|file|>", special=True), *heading, Part(snippet, limit=budget["snippet"])]
     parts += [Part("<|suf|>", special=True), Part(window.suffix, limit=budget["suffix"])]
-    parts += [Part("<|pre|>", special=True), language, name]
+    parts += [Part("<|pre|>", special=True), *heading]
     parts.append(Part(window.prefix, limit=budget["prefix"], cut="left"))
     return tuple(parts)
