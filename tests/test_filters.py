@@ -164,7 +164,7 @@ def test_filters_are_idempotent_and_never_raise(
         assert filter_(once, around) == once
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=TEXT, around=AROUND)
 def test_what_is_shown_says_something_and_fits_ghost_text(text: str, around: Surroundings) -> None:
     """The chain never lets white space through, and what it replaces is contained in what it inserts, in order."""
@@ -193,7 +193,7 @@ def unmatched(line: str) -> tuple[int, int]:
     return surplus, len(stack)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(before=BRACKETS, text=BRACKETS, after=BRACKETS)
 def test_accepting_never_unbalances_a_line(before: str, text: str, after: str) -> None:
     """Accepting doubles no closer and, in front of others, leaves none out: the line is as balanced as it was."""
@@ -208,7 +208,7 @@ def test_accepting_never_unbalances_a_line(before: str, text: str, after: str) -
         assert missing_then <= missing
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="()[]{}", max_size=12), st.integers(0, 12))
 def test_scan_agrees_with_a_plain_count_of_brackets(source: str, start: int) -> None:
     """Without strings and comments, what is open and what closes nothing is what any bracket counter says."""

@@ -5,6 +5,8 @@ to ``print(x)``. A closer of the text that stands behind the cursor already take
 (``replace``); one that closes nothing ends the text. What is replaced is always contained in the text in the
 same order, as ghost text requires. Knows brackets as ``lexical`` sees them, not the grammar."""
 
+import re
+
 import msgspec
 
 from lsp_server.completion.filters.lexical import Closer, fits, head, scan
@@ -13,54 +15,73 @@ from lsp_server.completion.types import Candidate, Surroundings
 _PUNCTUATION = ",:;"
 
 
+#: No line inside brackets begins so, or hardly any.
+_STATEMENT = re.compile(
+    r"\s*(?:(?:async )?def \w+\(|class \w+[(:]|@\w|import \w|from [\w.]+ import |return\b)"
+)
+
+
 class _Behind(msgspec.Struct, frozen=True):
-    """The closers behind the cursor.
+    """The closers behind the cursor that close something from before it.
 
     Attributes:
         run: those that stand at the cursor, without a gap; only they can be replaced.
         line: all on the line, ``run`` first.
-        all: those of the lines below, too.
+        below: those on the lines below.
     """
 
     run: tuple[str, ...]
     line: tuple[str, ...]
-    all: tuple[str, ...]
+    below: tuple[str, ...]
 
 
 def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
-    """Set ``replace``; cut the text before a closer that is one too many, or an opener that nobody will
-    close."""
+    """Set ``replace``; cut before a closer that is one too many, or an opener that nobody will close."""
     before = head(around)
-    start = len(before)
     behind = _behind(before, around)
     above = sum(len(line) + 1 for line in around.lines_above)
     # What stands open from the lines above; the rest was opened on this line.
     floor = scan(before, above, around.line_comments).floor
-    inside = scan(before + candidate.text, start, around.line_comments)
 
-    end = len(candidate.text)
-    swallowed: list[Closer] = []
-    for closer in inside.closers:
-        match _place(closer, behind, len(swallowed), floor):
-            case "replaces":
-                swallowed.append(closer)
-            case "surplus":
-                end = closer.position
-                break
-    text = candidate.text[:end]
-    if not text.strip() and candidate.text.strip():
-        return "closes a bracket that is not open"
-
-    text = _closed(text, before, around, around.after.strip())
-    replace = _replace(text, swallowed, behind, around)
-    # A comment may follow the last closer, but would hide whatever else comes behind it.
-    behind_it = around.after[replace:].strip()
-    text = _closed(text, before, around, behind_it, comments=True)
-    if not text.strip() and candidate.text.strip():
-        return "leaves a bracket open in front of what follows"
+    text = candidate.text
+    while True:
+        length = len(text)
+        text, swallowed = _matched(text, before, behind, floor, around)
+        if not text.strip() and candidate.text.strip():
+            return "closes a bracket that is not open"
+        text = _closed(text, before, around, around.after.strip())
+        replace = _replace(text, swallowed, behind, around)
+        # A comment may follow the last closer, but would hide whatever else comes behind it.
+        text = _closed(text, before, around, around.after[replace:].strip(), comments=True)
+        if not text.strip() and candidate.text.strip():
+            return "leaves a bracket open in front of what follows"
+        # An opener that went may have been what allowed for a closer before it.
+        if len(text) == length:
+            break
     if text == candidate.text and replace == candidate.replace:
         return candidate
     return msgspec.structs.replace(candidate, text=text, replace=replace)
+
+
+def _matched(
+    text: str, before: str, behind: _Behind, floor: int, around: Surroundings
+) -> tuple[str, list[Closer]]:
+    """The text up to the first closer that is one too many, and those that replace one behind the cursor."""
+    inside = scan(before + text, len(before), around.line_comments)
+    # In front of a closer nothing may stay open, see ``_closed``; at the end of a line the lines below may
+    # close it.
+    left = () if around.after.strip() else inside.open[inside.floor :]
+    swallowed: list[Closer] = []
+    for closer in inside.closers:
+        line = (around.before + text)[: len(around.before) + closer.position].rpartition("\n")[2]
+        if not closer.open and not line.strip() and _begins_inside(around):
+            continue
+        match _place(closer, behind, len(swallowed), floor, left):
+            case "replaces":
+                swallowed.append(closer)
+            case "surplus":
+                return text[: closer.position], swallowed
+    return text, swallowed
 
 
 def _closed(text: str, before: str, around: Surroundings, behind: str, *, comments: bool = False) -> str:
@@ -92,24 +113,55 @@ def _replace(text: str, swallowed: list[Closer], behind: _Behind, around: Surrou
 
 
 def _behind(before: str, around: Surroundings) -> _Behind:
-    found = scan(
-        "\n".join((before + around.after, *around.lines_below)), len(before), around.line_comments
-    ).closers
+    opened = scan(before, len(before), around.line_comments).before
+    in_docstring = bool(opened) and len(opened[-1].lstrip("f")) == 3
+    lines = around.lines_below if in_docstring else _same_statement(around)
+    source = "\n".join((before + around.after, *lines))
+    found = scan(source, len(before), around.line_comments)
     run: list[str] = []
-    for closer in found:
+    for closer in found.closers:
         if closer.own or closer.position != sum(map(len, run)):
             break
         run.append(closer.text)
-    line = tuple(closer.text for closer in found if closer.position < len(around.after))
-    return _Behind(tuple(run[: len(line)]), line, tuple(closer.text for closer in found))
+    line = tuple(closer.text for closer in found.closers if closer.position < len(around.after))
+    below = tuple(closer.text for closer in found.closers[len(line) :])
+    if in_docstring and found.open and len(found.open[-1].lstrip("f")) == 3:
+        # Code and strings have changed places all the way down: what closes this string is missing.
+        below = ()
+    return _Behind(tuple(run[: len(line)]), line, below)
 
 
-def _place(closer: Closer, behind: _Behind, swallowed: int, floor: int) -> str:
+def _same_statement(around: Surroundings) -> tuple[str, ...]:
+    """The lines below up to the first that begins a statement for certain: what is open there was never
+    closed."""
+    lines = around.lines_below
+    return lines[: next((at for at, line in enumerate(lines) if _STATEMENT.match(line)), len(lines))]
+
+
+def _begins_inside(around: Surroundings) -> bool:
+    """Whether what is in view may begin inside brackets: nothing in it stands at the margin but their
+    ends."""
+    said = [line for line in (*around.lines_above, around.before) if line.strip()]
+    return bool(said) and all(line[0] in " \t)]}" for line in said)
+
+
+def _tallies(opened: tuple[str, ...], line: tuple[str, ...], below: tuple[str, ...]) -> bool:
+    """Whether the closers on the line and those below close what stands open, in order."""
+    if not fits(opened, line):
+        return False
+    left = opened[: len(opened) - len(line)]
+    # Strings in single quotes, and what is open in them, do not reach the next line.
+    broken = next((at for at, item in enumerate(left) if item.lstrip("f") in ("'", '"')), len(left))
+    return fits(left[:broken], below)
+
+
+def _place(closer: Closer, behind: _Behind, swallowed: int, floor: int, left: tuple[str, ...]) -> str:
     """Whether a closer of the text is "new", "replaces" the next one behind the cursor, or is "surplus".
 
     Args:
         swallowed: how many behind the cursor are replaced already.
         floor: how many of the open brackets were opened on lines above.
+        left: what the text leaves open at its end, for the lines below to close.
     """
     if closer.own:
         return "surplus"
@@ -122,6 +174,8 @@ def _place(closer: Closer, behind: _Behind, swallowed: int, floor: int) -> str:
     if not matches:
         return "surplus"
     # Is it closed further on? The lines below can tell only if brackets and closers tally as they are.
-    further = behind.all[swallowed:]
-    wanted = fits(opened[:-1], further) if fits(opened, further) else missing or fits(opened[:-1], rest)
+    if _tallies(opened, rest, behind.below):
+        wanted = _tallies(opened[:-1] + left, rest, behind.below)
+    else:
+        wanted = missing or fits(opened[:-1], rest)
     return "new" if wanted else "surplus"

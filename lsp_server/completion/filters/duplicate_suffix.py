@@ -3,8 +3,6 @@
 Brackets and quotes alone behind the cursor are the business of ``closers``, which knows what they close.
 """
 
-from collections import Counter
-
 import msgspec
 
 from lsp_server.completion.filters.lexical import (
@@ -18,10 +16,8 @@ from lsp_server.completion.filters.lexical import (
 )
 from lsp_server.completion.types import Candidate, Surroundings
 
-#: Lines up to this long must be equal to count as repeated; longer ones may differ in a tenth of their
-#: characters (a rule that Tabby and Continue arrived at, too).
+#: Only longer lines than this may be repeated in part, by a text that was cut short.
 _SHORT = 10
-_TOLERANCE = 0.1
 
 #: A line deeper or shallower than the one below, and not the first, says the same thing in another block;
 #: only from this length on is that no accident (``return None`` is).
@@ -61,7 +57,8 @@ def _without_rest(text: str, around: Surroundings) -> str:
     said = text
     while said.rstrip().endswith(rest):
         kept = said.rstrip().removesuffix(rest)
-        # A bracket of the rest that closes one of the text's own is another one than the one behind the cursor.
+        # A bracket of the rest that closes one of the text's own is another one than the one behind the
+        # cursor.
         if _opened(kept, around):
             return ""
         said = kept.rstrip() if around.after[0].isspace() else kept
@@ -92,7 +89,8 @@ def _first_below(text: str, candidate: Candidate, around: Surroundings) -> int |
             or _overlap(lines[number:], below)
         ):
             return number
-        if _overlap(lines[number:], below):
+        last = number == len(lines) - 1
+        if _overlap(lines[number:], below) or (last and _part(line, below[0])):
             return number
     return None
 
@@ -108,48 +106,21 @@ def _overlap(lines: list[str], below: list[str]) -> bool:
 
 
 def _same(line: str, other: str) -> bool:
-    """Whether two lines are equal, or nearly so; never for lines of brackets, numbers and punctuation."""
-    line, other = line.strip(), other.strip()
-    if not has_letters(line):
-        return False
-    if line == other:
-        return True
-    longest = max(len(line), len(other))
-    if min(len(line), len(other)) <= _SHORT or _series(line) != _series(other):
-        return False
-    return _within(line, other, int(longest * _TOLERANCE))
+    """Whether two lines say the same; never for lines of brackets, numbers and punctuation, nor for
+    decorators.
+
+    Spacing, the kind of quotes and a comma at the end make no difference. A tolerance in edit distance, as
+    some peers have it, takes members of a series for copies: ``TYPE_LONG = ...("long")`` over ``TYPE_ULONG =
+    ...("ulong")``. """
+    line, other = _plain(line), _plain(other)
+    return line == other and has_letters(line) and not line.startswith("@")
 
 
-def _series(line: str) -> list[str]:
-    """Numbers and one-letter names: lines that differ in these are members of a series, not copies."""
-    pieces: list[str] = []
-    current = ""
-    for character in line + " ":
-        if character.isalpha() if current[-1:].isalpha() else character.isdigit() and current[-1:].isdigit():
-            current += character
-            continue
-        if current and (current.isdigit() or len(current) == 1):
-            pieces.append(current)
-        current = character if character.isalnum() else ""
-    return pieces
+def _part(line: str, other: str) -> bool:
+    """Whether a line is the beginning of another."""
+    line, other = _plain(line), _plain(other)
+    return len(line) > _SHORT and other.startswith(line)
 
 
-def _within(line: str, other: str, limit: int) -> bool:
-    """Whether the edit distance (Levenshtein) of two lines is at most ``limit``."""
-    if abs(len(line) - len(other)) > limit:
-        return False
-    spare = Counter(line)
-    spare.subtract(Counter(other))
-    if sum(abs(count) for count in spare.values()) > 2 * limit:
-        return False
-    row = list(range(len(other) + 1))
-    for number, character in enumerate(line, start=1):
-        left, row[0] = row[0], number
-        for column, against in enumerate(other, start=1):
-            left, row[column] = (
-                row[column],
-                min(row[column] + 1, row[column - 1] + 1, left + (character != against)),
-            )
-        if min(row) > limit:
-            return False
-    return row[-1] <= limit
+def _plain(line: str) -> str:
+    return "".join(line.split()).replace("'", '"').rstrip(",;")

@@ -16,8 +16,12 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     """
     text = candidate.text
     before, behind = around.before, around.after[candidate.replace :]
-    if before.strip() and before.endswith(_SPACE):
-        text = text.lstrip(" \t")
+    # More spaces than one are an alignment, and in front of a comment two are the custom.
+    alone = text.startswith(_SPACE) and not text[1:].startswith(
+        (*_SPACE, *filter(None, around.line_comments))
+    )
+    if before.strip() and before.endswith(_SPACE) and alone:
+        text = text[1:]
     if behind.strip() and behind.startswith(_SPACE):
         text = text.rstrip(" \t")
     if not text.strip():
