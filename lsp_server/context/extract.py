@@ -129,7 +129,7 @@ def _cursor(page: Page, code: str, open_: Sequence[tuple[int, int]]) -> CursorCl
             return "after_dot"
     for row, at in open_[:_NESTED]:
         head = content(page.lines[row])[: at + 1].lstrip()[-_HEAD:]
-        called = re.search(r"(\w+|[)\]])\s*\($", head)
+        called = re.search(r"(\.?\w+|[)\]])\s*\($", head)  # behind a dot no word is a keyword
         if called is not None and called[1] not in about.keywords and not _names_definition(about, head):
             return "call"
     return None
