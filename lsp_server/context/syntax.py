@@ -10,6 +10,7 @@ measurable cost. ``parse`` therefore always uses callbacks. An event loop calls 
 gives up after a few milliseconds, and when that happened once more in an executor thread without.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -25,6 +26,8 @@ MAX_PARSED_BYTES = 2_000_000
 #: Bytes handed to the parser at a time. 1 kB to 64 kB made no difference; an incremental parse needs only a
 #: few.
 _CHUNK = 4096
+
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 Point = tuple[int, int]
 
@@ -77,9 +80,8 @@ class Unparsed(msgspec.Struct, frozen=True):
 
 def to_source(lines: Sequence[str]) -> bytes:
     """The lines in UTF-8, \\n for a \\r that stands alone: so tree-sitter counts the lines as LSP does."""
-    if any(line.endswith("\r") for line in lines):
-        lines = [line[:-1] + "\n" if line.endswith("\r") else line for line in lines]
-    return to_bytes(lines)
+    text = "".join(lines)
+    return to_bytes([_LONE_RETURN.sub("\n", text) if "\r" in text else text])
 
 
 def parse(grammar: Grammar, unparsed: Unparsed, stop: Callable[[], bool] | None = None) -> Tree | None:
