@@ -109,9 +109,9 @@ def _same(line: str, other: str) -> bool:
     """Whether two lines say the same; never for lines of brackets, numbers and punctuation, nor for
     decorators.
 
-    Spacing, the kind of quotes and a comma at the end make no difference. A tolerance in edit distance, as
-    some peers have it, takes members of a series for copies: ``TYPE_LONG = ...("long")`` over ``TYPE_ULONG =
-    ...("ulong")``. """
+    Spacing, the kind of quotes and a comma at the end make no difference. A tolerance in edit distance would take
+    members of a series for copies, such as ``TYPE_LONG = type_of("long")`` over ``TYPE_ULONG = type_of("ulong")``.
+    """
     line, other = _plain(line), _plain(other)
     return line == other and has_letters(line) and not line.startswith("@")
 

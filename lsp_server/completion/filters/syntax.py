@@ -48,8 +48,10 @@ def _ends(text: str, candidate: Candidate, around: Surroundings) -> list[str]:
     said = text.rstrip()
     last = said.rpartition("\n")[2].strip()
     opened = [item for item in here.open if item != "\n"]
-    below = scan("\n".join((before, *around.lines_below)), len(before), around.line_comments).closers
-    kept = len(below) if fits(here.open, [closer.text for closer in below]) else 0
+    below = scan("\n".join((before, *around.lines_below)), len(before), around.line_comments)
+    closers = [closer.text for closer in below.closers]
+    # The outermost may be closed below already.
+    kept = len(closers) if fits(opened[: len(closers)], closers) else 0
     missing = "".join(item.lstrip("f") for item in reversed(opened[kept:]))
     ends = []
     if last.startswith("@") and around.language == "python":
