@@ -139,6 +139,7 @@ def play(place: Place, scenario: str, text: str = "") -> dict[str, Any]:
         task = {
             "scenario": scenario,
             "url": url,
+            "file": str(place.folder / "sample.py"),
             "text": text,
             "modules": str(TOOLS),
             "chromium": CHROMIUM,
@@ -156,18 +157,21 @@ def stub(place: Place) -> list[str]:
     return [sys.executable, str(HERE / "stub_server.py"), str(place.notes)]
 
 
-def test_ghost_text_comes_while_typing_and_tab_takes_it(place: Place) -> None:
-    """The extension starts the server, shows its state, its suggestion, and tells it of the acceptance."""
-    configure(place, {"offhand.command": stub(place), "offhand.threads": 2})
-    seen = play(place, "accept", "def add():\nreturn ")
+@pytest.mark.parametrize("popup", ["auto", "always"])
+def test_ghost_text_comes_while_typing_and_tab_takes_it(place: Place, popup: str) -> None:
+    """The extension starts the server, shows its state and its suggestion, and tells it of the acceptance. With ghost
+    text on, the completion menu is left to others unless the user wants both."""
+    configure(place, {"offhand.command": stub(place), "offhand.popup": popup})
+    seen = play(place, "accept", "left.real\nreturn ")
     assert seen["state"] == "Offhand: ready"
     assert seen["ghost"] == "left + right"
     assert (place.folder / "sample.py").read_text("utf-8").endswith("return left + right")
     assert place.told("accepted") == [7]
+    assert (place.told("completion") == []) == (popup == "auto")
     assert seen["messages"] == []
     # Only what the user set travels, and nothing that is the extension's own.
-    assert place.told("initializationOptions") == [{"threads": 2}]
-    assert place.told("configuration") == [[{"threads": 2}]]
+    assert place.told("initializationOptions") == [{"popup": popup}]
+    assert place.told("configuration") == [[{"popup": popup}]]
 
 
 def test_the_real_server_completes(place: Place) -> None:

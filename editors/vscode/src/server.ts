@@ -15,7 +15,7 @@ import {
 } from "vscode-languageclient/node";
 
 import { type Program, type Surroundings, locate } from "./locate";
-import { SECTION, serverSettings } from "./settings";
+import { SECTION, serverSettings, wantsMenu } from "./settings";
 import { STATUS_NOTIFICATION, type Status, type StatusItem } from "./status";
 
 /** Languages that the server serves, by VS Code's ids; activationEvents in package.json names the same ones. */
@@ -166,6 +166,8 @@ export class Server {
         },
       },
       middleware: {
+        provideCompletionItem: (document, position, context, token, next) =>
+          wantsMenu(document) ? next(document, position, context, token) : undefined,
         workspace: {
           // The library would send all that stands below the section, the extension's own settings included.
           configuration: ({ items }) => items.map(({ section }) => (section === SECTION ? this.settings() : null)),

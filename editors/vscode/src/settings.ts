@@ -23,6 +23,16 @@ export function decidesWhatStarts(change: vscode.ConfigurationChangeEvent): bool
 }
 
 /**
+ * Whether the completion menu is to offer the suggestion too. VS Code asks for the menu before it asks for ghost text,
+ * and an open menu keeps ghost text away; so "auto" is settled here, where it is known whether ghost text is on.
+ */
+export function wantsMenu(document: vscode.TextDocument): boolean {
+  const popup = vscode.workspace.getConfiguration(SECTION).get<string>("popup");
+  const hasGhostText = vscode.workspace.getConfiguration("editor", document).get<boolean>("inlineSuggest.enabled");
+  return popup === "auto" ? !hasGhostText : popup === "always";
+}
+
+/**
  * The server's settings that the user or the workspace has given a value. Those left alone are absent, so that a value
  * in the server's own settings file is not overruled by a default.
  *

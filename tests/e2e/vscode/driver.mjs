@@ -1,6 +1,7 @@
 // Plays one scenario in a running workbench, as a user would, and prints what was seen as one JSON object.
-// Usage: driver.mjs '{"scenario", "url", "modules", "chromium", "pictures", "text"}'; test_vscode.py judges.
+// Usage: driver.mjs '{"scenario", "url", "file", "modules", "chromium", "pictures", "text"}'; test_vscode.py judges.
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const task = JSON.parse(process.argv[2]);
@@ -83,6 +84,7 @@ const scenarios = {
     await page.keyboard.press("Tab");
     await until("the ghost text to go", ghost, (value) => value.trim() === "" || value !== seen.ghost);
     await page.keyboard.press("Control+S");
+    await until("the file to be saved", () => readFileSync(task.file, "utf8"), (text) => text.endsWith(seen.ghost));
     await picture("accepted");
     seen.messages = await messages();
   },

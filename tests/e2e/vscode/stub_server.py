@@ -67,6 +67,11 @@ async def complete(params: types.InlineCompletionParams) -> types.InlineCompleti
     )
 
 
+@server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=["."]))
+async def menu(_: types.CompletionParams) -> None:
+    note("completion", None)
+
+
 @server.command("offhand.accepted")
 async def accepted(id: int) -> None:
     note("accepted", id)
