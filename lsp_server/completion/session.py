@@ -57,6 +57,7 @@ class Session:
         self.model: Model | None = None
         self.worker: WorkerClient | None = None
         self.trouble = ""
+        self.starting = asyncio.Lock()
         self.speculation: asyncio.Task[None] | None = None
         self.roots: tuple[str, ...] = ()
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}

@@ -20,17 +20,18 @@ async def start_engine(session: Session, on_state: Callable[[], None]) -> None:
 
     Whatever goes wrong becomes ``session.trouble``, a sentence for the user.
     """
-    await stop_engine(session)
-    session.cache.clear()
-    session.trouble = ""
-    try:
-        model = await asyncio.get_running_loop().run_in_executor(None, _checked, session.config.model)
-        session.model = model
-        session.worker = WorkerClient(load_message(session, model), on_state=on_state)
-    except OffhandError as error:
-        session.model = None
-        session.trouble = str(error)
-        logger.warning("%s", error)
+    async with session.starting:  # settings may change again while a model is being checked
+        await stop_engine(session)
+        session.cache.clear()
+        session.trouble = ""
+        try:
+            model = await asyncio.get_running_loop().run_in_executor(None, _checked, session.config.model)
+            session.model = model
+            session.worker = WorkerClient(load_message(session, model), on_state=on_state)
+        except OffhandError as error:
+            session.model = None
+            session.trouble = str(error)
+            logger.warning("%s", error)
     on_state()
 
 

@@ -28,7 +28,7 @@ def register(server: "OffhandServer") -> None:
     @feature(types.INITIALIZE)
     def _initialize(ls: "OffhandServer", params: types.InitializeParams) -> None:
         ls.settings.initialize(params.initialization_options)
-        ls.spawn(_start(ls, params))
+        ls.spawn(ls.begin(params))
 
     @feature(types.INITIALIZED)
     def _initialized(ls: "OffhandServer", _params: types.InitializedParams) -> None:
@@ -79,11 +79,6 @@ def register(server: "OffhandServer") -> None:
         return _popup(ls, _snapshot(ls, params, False))
 
     commands.register(server)
-
-
-async def _start(ls: "OffhandServer", params: types.InitializeParams) -> None:
-    ls.reconfigure()
-    await ls.begin(params)
 
 
 def _snapshot(ls: "OffhandServer", params: Any, invoked: bool) -> Snapshot | None:

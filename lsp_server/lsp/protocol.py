@@ -46,9 +46,14 @@ class Protocol(LanguageServerProtocol):
             return _DONE
 
     def handle_message(self, message: Any) -> None:
-        """Dispatch a message."""
-        if message is not _DONE:
-            super().handle_message(message)
+        """Dispatch a message. After shutdown a request is refused, as the specification has it; pygls is mute."""
+        if message is _DONE:
+            return
+        if self._shutdown and hasattr(message, "id") and hasattr(message, "method"):
+            error = types.ResponseError(types.ErrorCodes.InvalidRequest.value, "The server was shut down.")
+            self._send_response(message.id, error=error)
+            return
+        super().handle_message(message)
 
     def _execute_handler(
         self,
@@ -88,6 +93,13 @@ class Protocol(LanguageServerProtocol):
             self._send_response(msg_id, error=error.to_response_error())
             return
         super()._send_handler_result(future, msg_id=msg_id)
+
+    @lsp_method(types.SHUTDOWN)
+    async def lsp_shutdown(self, *params: Any) -> None:
+        """Let the registered handler clean up. (pygls changes a dict while it iterates over it here.)"""
+        if (handler := self.fm.features.get(types.SHUTDOWN)) is not None:
+            await handler(*params)
+        self._shutdown = True
 
     # pygls' own store is bypassed: the handlers in ``handlers`` keep the documents.
 

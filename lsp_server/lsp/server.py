@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ from pygls.lsp.server import LanguageServer
 
 import lsp_server
 from lsp_server.base import log, paths
+from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
 from lsp_server.completion.session import Session
 from lsp_server.completion.startup import start_engine, stop_engine
@@ -35,9 +37,6 @@ _EDITOR_CHECK = 3.0
 #: Seconds after a request until its course is written down for ``offhand why``.
 _SAVE_DELAY = 1.0
 
-#: Token of the progress that is shown while the model loads.
-_PROGRESS = "offhand/loading"
-
 
 class OffhandServer(LanguageServer):
     """One editor's server."""
@@ -50,7 +49,8 @@ class OffhandServer(LanguageServer):
         self.asked_inline = False
         self.tasks: set[asyncio.Task[Any]] = set()
         self._last_status = ""
-        self._progress = False
+        self._progress = ""  # token of the one that is shown
+        self._progress_numbers = itertools.count(1)
         self._saving = False
         self._watch: FileWatch | None = None
         handlers.register(self)
@@ -75,6 +75,7 @@ class OffhandServer(LanguageServer):
 
     async def begin(self, params: types.InitializeParams) -> None:
         """Start what runs beside the messages: engine, editor watch, settings watch."""
+        self._apply_settings()
         self.spawn(self._watch_editor(params.process_id))
         loop = asyncio.get_running_loop()
         self._watch = FileWatch(self.settings.path, lambda: loop.call_soon_threadsafe(self.reconfigure))
@@ -102,6 +103,13 @@ class OffhandServer(LanguageServer):
     def reconfigure(self) -> None:
         """Put the settings in force; the engine is started anew only if they change it."""
         before = self.session.config
+        config = self._apply_settings()
+        if (config.model, config.engine, config.threads) != (before.model, before.engine, before.threads):
+            self.spawn(start_engine(self.session, self.on_state))
+        self.on_state()
+
+    def _apply_settings(self) -> Config:
+        before = self.session.config
         config, warnings = self.settings.resolve()
         for warning in self._early_warnings + warnings:
             self.warn(warning)
@@ -110,9 +118,7 @@ class OffhandServer(LanguageServer):
         if config.enabled != before.enabled:
             self.session.enabled = config.enabled
         log.set_level(config.log_level)
-        if (config.model, config.engine, config.threads) != (before.model, before.engine, before.threads):
-            self.spawn(start_engine(self.session, self.on_state))
-        self.on_state()
+        return config
 
     async def pull_settings(self) -> None:
         """Ask the client for the settings, if it answers that."""
@@ -160,22 +166,21 @@ class OffhandServer(LanguageServer):
             return
         loading = state in ("starting", "loading")
         if loading and not self._progress:
-            self._progress = True
-            self.spawn(self._begin_progress())
+            self._progress = f"offhand/loading/{next(self._progress_numbers)}"
+            self.spawn(self._begin_progress(self._progress))
         elif not loading and self._progress:
-            self._progress = False
-            if _PROGRESS in self.work_done_progress.tokens:
-                self.work_done_progress.end(_PROGRESS, types.WorkDoneProgressEnd())
-                del self.work_done_progress.tokens[_PROGRESS]
+            token, self._progress = self._progress, ""
+            if token in self.work_done_progress.tokens:
+                self.work_done_progress.end(token, types.WorkDoneProgressEnd())
+                del self.work_done_progress.tokens[token]
 
-    async def _begin_progress(self) -> None:
-        if _PROGRESS not in self.work_done_progress.tokens:
-            await self.work_done_progress.create_async(_PROGRESS)
-        if self._progress:
+    async def _begin_progress(self, token: str) -> None:
+        await self.work_done_progress.create_async(token)
+        if self._progress == token:
             begin = types.WorkDoneProgressBegin(title="Offhand: loading the model", cancellable=False)
-            self.work_done_progress.begin(_PROGRESS, begin)
-        else:
-            self.work_done_progress.tokens.pop(_PROGRESS, None)
+            self.work_done_progress.begin(token, begin)
+        else:  # loaded before the client answered
+            self.work_done_progress.tokens.pop(token, None)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log; never a pop-up in the user's editor."""

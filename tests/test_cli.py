@@ -1,0 +1,144 @@
+"""The command line, with the real model and real processes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.rawclient import ROOT
+
+SAMPLE = ROOT / "lsp_server" / "cli" / "sample" / "inventory.py"
+
+
+def offhand(home: Path, *arguments: str, status: int = 0) -> str:
+    """Run the command from another folder, with a home of its own; return what it printed."""
+    home.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "lsp_server.cli.main", *arguments],
+        cwd=home,
+        env={**os.environ, "OFFHAND_HOME": str(home / "offhand"), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_complete_prints_the_line_with_its_completion(tmp_path: Path) -> None:
+    """A completion of the real model, marked in its line, with the time it took."""
+    file = tmp_path / "work.py"
+    file.write_text("import logging\n\nlogger = logging.getLog")
+    out = offhand(tmp_path, "complete", f"{file}:3:24")
+    assert re.fullmatch(r"logger = logging\.getLog├ger\(.*┤\n[\d.]+ ms, from the model\n", out)
+
+
+@pytest.mark.slow
+def test_complete_json_says_everything(tmp_path: Path) -> None:
+    """One object with the text, its source, tokens and stages."""
+    file = tmp_path / "work.py"
+    file.write_text("import logging\n\nlogger = logging.getLog")
+    answer = json.loads(offhand(tmp_path, "complete", f"{file}:3:24", "--json"))
+    assert answer["text"].startswith("ger(")
+    assert answer["source"] == "model"
+    assert answer["tokens"]["prompt"] > 5
+    assert answer["logprob_sum"] < 0
+    assert {"context", "engine", "filters"} <= answer["stages_ms"].keys()
+
+
+@pytest.mark.slow
+def test_complete_says_why_there_is_nothing(tmp_path: Path) -> None:
+    """Nothing to offer is exit status 1 and a reason."""
+    file = tmp_path / "work.py"
+    file.write_text("# a comment that ends he\n")
+    assert "comment" in offhand(tmp_path, "complete", f"{file}:1:24", status=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nowhere.py:1:1", "nowhere.py cannot be read"),
+        ("nowhere.py", "is not a place"),
+        ("nowhere.py:0:1", "counted from 1"),
+        ("empty.py:5:1", "line 5 does not exist"),
+    ],
+)
+def test_complete_refuses_bad_places(tmp_path: Path, place: str, message: str) -> None:
+    """One clear sentence, exit status 1, no traceback."""
+    (tmp_path / "empty.py").write_text("")
+    out = offhand(tmp_path, "complete", place, status=1)
+    assert message in out
+    assert "Traceback" not in out
+
+
+@pytest.mark.slow
+def test_doctor(tmp_path: Path) -> None:
+    """Every line of the report is there, the engine's speed was measured, and it is fine here."""
+    report = json.loads(offhand(tmp_path, "doctor", "--json"))
+    checks = {check["name"]: check for check in report["checks"]}
+    assert report["ok"]
+    assert set(checks) == {"python", "cpu", "settings", "model", "engine", "state", "editors"}
+    speed = re.search(r"(\d+) prompt tokens/s, (\d+) tokens/s", checks["engine"]["text"])
+    assert speed is not None
+    assert int(speed[2]) > 0
+    assert all(check["advice"] for check in checks.values() if check["level"] != "ok")
+
+
+@pytest.mark.slow
+def test_doctor_says_what_to_do(tmp_path: Path) -> None:
+    """A model that does not exist and a settings file that is not TOML are red lines with advice."""
+    settings = tmp_path / "offhand" / "config"
+    settings.mkdir(parents=True)
+    (settings / "config.toml").write_text('model = "nowhere"\n')
+    out = offhand(tmp_path, "doctor", status=1)
+    assert "There is no model 'nowhere'. Installed: bundled" in out
+    (settings / "config.toml").write_text("model = \n")
+    out = offhand(tmp_path, "doctor", status=1)
+    assert "not valid TOML" in out
+    assert "Traceback" not in out
+
+
+def test_models_list(tmp_path: Path) -> None:
+    """The bundled model is listed and in use."""
+    (row,) = json.loads(offhand(tmp_path, "models", "list", "--json"))
+    assert row["name"] == "bundled"
+    assert row["in_use"]
+    assert row["context"] >= 512
+    assert offhand(tmp_path, "models", "list").startswith("* bundled")
+
+
+def test_why_without_a_server(tmp_path: Path) -> None:
+    """Before any request there is nothing to tell, and that is said."""
+    assert "No server has answered" in offhand(tmp_path, "why")
+    assert json.loads(offhand(tmp_path, "why", "--json")) == []
+
+
+def test_usage(tmp_path: Path) -> None:
+    """Help lists every command; a wrong one is exit status 2."""
+    out = offhand(tmp_path, "--help")
+    assert all(command in out for command in ("serve", "complete", "demo", "doctor", "models", "why"))
+    offhand(tmp_path, "no-such-command", status=2)
+    assert re.fullmatch(r"offhand \d+\.\d+\.\d+\n", offhand(tmp_path, "--version"))
+
+
+@pytest.mark.slow
+def test_demo(tmp_path: Path) -> None:
+    """The demo shows completions of the real model, what they took, and what the file has; why tells of them."""
+    out = offhand(tmp_path, "demo")
+    shown = re.findall(r"▶ │ .*├.+┤", out)
+    assert len(shown) >= 4, out
+    assert len(re.findall(r"\d+ ms from the model; (as in the file|the file has)", out)) == len(shown)
+    keys = re.search(r"(\d+) keys: ghost text for (\d+), median [\d.]+ ms", out)
+    assert keys is not None
+    assert int(keys[2]) > 0
+    assert "came from the KV cache" in out
+    why = offhand(tmp_path, "why", "-n", "3")
+    assert why.count("inventory.py:") == 3
+    assert "engine" in why or "cache" in why
