@@ -15,6 +15,8 @@ local STOP_MS = 3000
 ---@field model string
 M.status = { state = 'stopped', message = '', model = '' }
 
+M.fault = nil ---@type string|nil the first error of the plugin itself, for :checkhealth
+
 local chosen ---@type offhand.Options
 local current_id ---@type integer|nil
 local open = {} ---@type table<integer, boolean> buffers that the server knows
@@ -29,9 +31,20 @@ local function call(client, method, ...)
   return client[method](...)
 end
 
---- Says something to the user, once per different text if `once`.
-function M.say(message, level, once)
-  (once and vim.notify_once or vim.notify)('offhand: ' .. message, level or vim.log.levels.INFO)
+--- Says something to the user. A message that comes by itself must not make Neovim stop at a prompt in the middle of
+--- typing: it is drawn over the one before it, and cut to the width of the screen.
+---@param message string
+---@param level integer|nil one of vim.log.levels
+function M.say(message, level)
+  message = 'offhand: ' .. message:gsub('%s+', ' ')
+  vim.schedule(function()
+    local room = vim.v.echospace
+    if vim.fn.strdisplaywidth(message) > room then
+      message = vim.fn.strcharpart(message, 0, room - 1) .. '…'
+    end
+    pcall(vim.cmd, 'redraw')
+    vim.notify(message, level or vim.log.levels.INFO)
+  end)
 end
 
 local function set_status(state, message, model)
@@ -71,8 +84,8 @@ local function on_exit(id, code, signal)
     M.start()
   elseif code ~= 0 or signal ~= 0 then
     local reason = signal ~= 0 and ('signal ' .. signal) or ('exit code ' .. code)
-    set_status('error', 'the server has stopped (' .. reason .. ')')
-    M.say('the server has stopped (' .. reason .. '). :OffhandRestart starts it again.', vim.log.levels.WARN)
+    set_status('error', 'stopped, ' .. reason)
+    M.say('the server stopped (' .. reason .. '). :OffhandRestart', vim.log.levels.WARN)
   else
     set_status('stopped')
   end
@@ -135,12 +148,7 @@ local function launch(buf, root)
     set_status('missing', 'no program ' .. chosen.cmd[1])
     if not told_missing then
       told_missing = true
-      M.say(
-        ("there is no program '%s'. Install it (pip install offhand) or set `cmd` in setup(); then :OffhandRestart."):format(
-          chosen.cmd[1]
-        ),
-        vim.log.levels.WARN
-      )
+      M.say("no program '" .. chosen.cmd[1] .. "': pip install offhand, :OffhandRestart", vim.log.levels.WARN)
     end
     return
   end
@@ -210,7 +218,7 @@ function M.start()
     end
   end
   if not current_id and M.status.state ~= 'missing' then
-    M.say('no file here that the server is for; it starts with the first one.')
+    M.say('no file is open that the server is for.')
   end
 end
 
@@ -260,7 +268,7 @@ function M.execute(command, arguments, on_result)
   local client = current_id and vim.lsp.get_client_by_id(current_id)
   local buf = next(open)
   if not client or not buf then
-    M.say('the server is not running (' .. M.status.state .. '). :OffhandRestart starts it.', vim.log.levels.WARN)
+    M.say('the server is not running (' .. M.status.state .. '). :OffhandRestart', vim.log.levels.WARN)
     return
   end
   buf = open[api.nvim_get_current_buf()] and api.nvim_get_current_buf() or buf

@@ -210,7 +210,10 @@ function M.guard(action)
     if ok then
       return result
     end
-    client.say('this is a bug, please report it: ' .. tostring(result), vim.log.levels.ERROR, true)
+    if not client.fault then
+      client.fault = tostring(result)
+      client.say('this is a bug, see :checkhealth offhand', vim.log.levels.ERROR)
+    end
   end
 end
 

@@ -88,6 +88,9 @@ local function check_doctor(cmd)
 end
 
 local function check_client()
+  if client.fault then
+    error_('plugin unavailable: please report this: ' .. client.fault)
+  end
   local attached = 0
   for _, other in ipairs((vim.lsp.get_clients or vim.lsp.get_active_clients)()) do
     attached = attached + (other.name == 'offhand' and 1 or 0)
