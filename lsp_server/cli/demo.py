@@ -7,6 +7,7 @@ shown as it is, right or wrong.
 import argparse
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -31,13 +32,16 @@ _PLACES = (
     '            parts.append(Part(row["number"], row["name"], ',
 )
 
-#: A line that is typed key by key at the end of ``Inventory.total``'s neighbour.
+#: What is typed key by key, in front of this line of the sample.
 _TYPED_BEFORE = "    def value(self) -> float:"
-_TYPED = [
-    "    def shelf_total(self, shelf: str) -> int:",
-    '        """Pieces on one shelf."""',
-    "        return sum(self.shelves[shelf].values())",
+_TYPED_BELOW = [
+    "    def clear(self, shelf: str, number: str) -> None:",
+    '        """Take all pieces of one part from a shelf."""',
 ]
+_TYPED = """\
+        if number not in self.parts:
+            raise KeyError(f"unknown part {number}")
+        current = self.shelves[shelf].get(number, 0)"""
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -99,7 +103,7 @@ async def _complete(screen: _Screen, editor: "Editor", uri: str, text: str, plac
     lines[row] = place
     editor.open(uri, "python", "\n".join(lines))
     item, took = await _ask(editor, uri, row, len(place))
-    source = await _source(editor)
+    noted = await _newest(editor)
     for line in lines[max(0, row - _ABOVE) : row]:
         screen.say(screen.dim(f"    │ {line}"))
     first, *rest = (item or "").split("\n")
@@ -109,30 +113,31 @@ async def _complete(screen: _Screen, editor: "Editor", uri: str, text: str, plac
     for line in lines[row + 1 : row + 1 + _BELOW]:
         screen.say(screen.dim(f"    │ {line}"))
     verdict = "as in the file" if item == truth else f"the file has: {truth.strip()}"
-    screen.say(
-        f"      {took:.0f} ms from the {source}; {verdict}\n" if item else f"      {took:.0f} ms, nothing\n"
-    )
+    outcome = f"from the {noted['source']}; {verdict}" if item else f"nothing: {noted['reason']}"
+    screen.say(f"      {took:.0f} ms {outcome}\n")
     return bool(item)
 
 
 async def _type(screen: _Screen, editor: "Editor", uri: str, text: str) -> int:
-    """Type a method key by key and accept nothing: how long each key waits for its ghost text."""
+    """Type three lines key by key and accept nothing: how long each key waits for its ghost text."""
     lines = text.split("\n")
     row = lines.index(_TYPED_BEFORE)
-    lines[row:row] = [*_TYPED[:-1], "", ""]
-    row += len(_TYPED) - 1
+    lines[row:row] = [*_TYPED_BELOW, "", ""]
+    row += len(_TYPED_BELOW)
     editor.open(uri, "python", "\n".join(lines))
-    screen.say("Typing a line, one key after the other:")
-    times, shown = [], 0
-    for column, key in _keys(_TYPED[-1]):
-        editor.replace(uri, row, column, column, key)
-        item, took = await _ask(editor, uri, row, column + len(key))
+    screen.say("Typing, one key after the other:")
+    line, times, shown = "", [], 0
+    for key in _keys(_TYPED):
+        editor.replace(uri, row, len(line), len(line), key)
+        if key.startswith("\n"):
+            row, line = row + 1, ""
+        line += key.lstrip("\n")
+        item, took = await _ask(editor, uri, row, len(line))
         times.append(took)
         shown += bool(item)
-        if item and column % 4 == 0:
-            typed = _TYPED[-1][: column + len(key)]
-            source = await _source(editor)
-            screen.say(f"  {took:5.1f} ms │ {typed}{screen.ghost(item)}  {screen.dim(source)}")
+        if len(times) % 4 == 0:
+            source = (await _newest(editor))["source"] if item else ""
+            screen.say(f"  {took:5.1f} ms │ {line}{screen.ghost(item) if item else ''}  {screen.dim(source)}")
     times.sort()
     screen.say(
         f"\n{len(times)} keys: ghost text for {shown}, median {times[len(times) // 2]:.1f} ms, "
@@ -141,11 +146,9 @@ async def _type(screen: _Screen, editor: "Editor", uri: str, text: str) -> int:
     return shown
 
 
-def _keys(line: str) -> Iterator[tuple[int, str]]:
-    """The indentation, as an editor inserts it, then single characters; each with the column it goes to."""
-    start = len(line) - len(line.lstrip())
-    yield 0, line[:start]
-    yield from ((column, line[column]) for column in range(start, len(line)))
+def _keys(text: str) -> Iterator[str]:
+    """Single keys; indentation comes with the Enter before it, as editors insert it."""
+    yield from re.findall(r"\A +|\n *|.", text)
 
 
 async def _ask(editor: "Editor", uri: str, row: int, column: int) -> tuple[str | None, float]:
@@ -155,16 +158,14 @@ async def _ask(editor: "Editor", uri: str, row: int, column: int) -> tuple[str |
     return (str(item.insert_text) if item else None), took
 
 
-async def _source(editor: "Editor") -> str:
-    newest = (await editor.command("offhand.why"))[0]
-    source: str = newest["source"] if isinstance(newest, dict) else newest.source
-    return source
+async def _newest(editor: "Editor") -> dict[str, Any]:
+    """What the server notes of the request just answered."""
+    newest: dict[str, Any] = (await editor.command("offhand.why"))[0]
+    return newest
 
 
-def _summary(screen: _Screen, status: Any) -> None:
-    plain: dict[str, Any] = status if isinstance(status, dict) else status._asdict()
-    kv = plain["kv"]
-    kv = kv if isinstance(kv, dict) else kv._asdict()
+def _summary(screen: _Screen, status: dict[str, Any]) -> None:
+    kv = status["kv"]
     if kv["prompt_tokens"]:
         share = 100 * kv["reused_tokens"] / kv["prompt_tokens"]
         screen.say(f"{share:.0f} % of the prompts' tokens came from the KV cache. Nothing left this machine.")

@@ -1,11 +1,11 @@
-"""One request, straight down: snapshot, context, prompt, cache, engine, filters, suggestion.
+"""One request, straight down: snapshot, context, prompt, cache, engine, filters, gate, suggestion.
 
 ``complete`` is the whole of it. Nothing here knows LSP, and nothing waits before the cache was asked.
 """
 
 import msgspec
 
-from lsp_server.completion import filters
+from lsp_server.completion import filters, gate
 from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
 from lsp_server.completion.look import View, look
 from lsp_server.completion.session import Session
@@ -103,6 +103,8 @@ async def _complete(
     watch.stage("filters")
     if shown is None:
         raise Nothing(f"filter {verdicts[-1].filter}: {verdicts[-1].reason}")
+    if not snapshot.invoked and not gate.sure(shown):
+        raise Nothing(f"not sure enough: log-probability {shown.logprob_sum:.1f} is below {gate.THRESHOLD}")
     trace.source = source
     trace.shown = len(shown.text)
     return Suggestion(text=shown.text, replace=shown.replace, source=source, id=trace.id)

@@ -95,7 +95,7 @@ class Protocol(LanguageServerProtocol):
         super()._send_handler_result(future, msg_id=msg_id)
 
     @lsp_method(types.SHUTDOWN)
-    async def lsp_shutdown(self, *params: Any) -> None:
+    async def lsp_shutdown(self, *params: Any) -> None:  # type: ignore[override]
         """Let the registered handler clean up. (pygls changes a dict while it iterates over it here.)"""
         if (handler := self.fm.features.get(types.SHUTDOWN)) is not None:
             await handler(*params)
