@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.base.errors import ModelError
+from lsp_server.base.parts import Part
 from lsp_server.base.text import split_lines
-from lsp_server.context.types import Context, Scope
-from lsp_server.prompt.render import outline, render
+from lsp_server.context.types import Scope
+from lsp_server.prompt.render import budget, outline, render
 from lsp_server.prompt.window import EDGE_STEP, window
 
 TOKENS = {"python": "<|lang:py|>", "": "<|lang:other|>"}
-CONTEXT = Context(language="python", cursor="code")
 
 
 def lines_of(text: str) -> tuple[list[str], int, int]:
@@ -20,11 +20,16 @@ def lines_of(text: str) -> tuple[list[str], int, int]:
     return split_lines(before + after), len(above) - 1, len(above[-1])
 
 
+def render_at(text: str, snippet: str = "", template: str = "offhand") -> tuple[Part, ...]:
+    most = budget(400)
+    seen = window(*lines_of(text), most.prefix, most.suffix)
+    return render(template, seen, snippet, "x/y.py", "python", TOKENS, most)
+
+
 def test_order_is_stable_things_first() -> None:
     """Suffix, then path, then prefix: a key changes the last part only."""
-    prompt = render("offhand", CONTEXT, *lines_of("a = 1\nb = <CURSOR>\nc = 3\n"), "x/y.py", TOKENS, 400)
-    shape = [(part.text, part.special) for part in prompt.parts]
-    assert shape == [
+    parts = render_at("a = 1\nb = <CURSOR>\nc = 3\n")
+    assert [(part.text, part.special) for part in parts] == [
         ("<|suf|>", True),
         ("\nc = 3\n", False),
         ("<|pre|>", True),
@@ -33,18 +38,14 @@ def test_order_is_stable_things_first() -> None:
         ("\n", False),
         ("a = 1\nb = ", False),
     ]
-    assert prompt.parts[-1].cut == "left"
+    assert parts[-1].cut == "left"
 
 
 def test_limits_fit_the_capacity() -> None:
     """Whatever the texts, the parts' limits and the special tokens add up to less than the capacity."""
-    lines = [f"value_{number} = {number}\n" for number in range(500)] + [""]
-    context = Context(
-        "python", "code", scopes=(Scope("class", "A", "class A:", "Doc.", 3),), imports=("import os",)
-    )
-    prompt = render("offhand", context, lines, 480, 3, "a/b/c.py", TOKENS, 416)
-    assert sum(part.limit or 1 for part in prompt.parts) <= 416
-    assert all(part.limit or part.special for part in prompt.parts)
+    parts = render_at("value\n" * 300 + "<CURSOR>" + "value\n" * 300, snippet="import os\n")
+    assert sum(part.limit or 1 for part in parts) <= 400
+    assert all(part.limit or part.special for part in parts)
 
 
 @pytest.mark.parametrize("closers", [")", "]", '")', "})", "):", " ) ;", ""])
@@ -88,17 +89,14 @@ def test_line_ends_and_half_surrogates_are_what_a_model_knows() -> None:
 
 
 def test_outline_holds_what_the_window_cut_off() -> None:
-    """Imports and the enclosing headers above the left edge; nothing when the window begins with the file."""
+    """Imports and the headers around the left edge, as code."""
     scopes = (Scope("class", "A", "class A:", "An A.", 1), Scope("function", "f", "def f(self, x):", "", 5))
-    context = Context("python", "code", scopes=scopes, imports=("import os", "from a import b"))
-    assert outline(context, 0) == ""
     text = 'import os\nfrom a import b\nclass A:\n    """An A."""\n    def f(self, x):\n'
-    assert outline(context, 8) == text
-    assert outline(context, 3) == text[: text.index("    def")]
-    assert outline(Context("python", "code"), 8) == ""
+    assert outline(("import os", "from a import b"), scopes) == text
+    assert outline((), ()) == ""
 
 
 def test_an_unknown_template_is_refused() -> None:
     """A model of a family that this version does not know is named, with what to do."""
     with pytest.raises(ModelError, match="'qwen' is unknown"):
-        render("qwen", CONTEXT, ["x"], 0, 1, "x.py", TOKENS, 400)
+        render_at("x<CURSOR>", template="qwen")

@@ -8,10 +8,10 @@ import msgspec
 
 from lsp_server.base.text import byte_length, content
 from lsp_server.completion.types import Candidate, Snapshot, Surroundings
-from lsp_server.context.extract import extract
+from lsp_server.context.extract import extract, scopes_around
 from lsp_server.context.languages import UNKNOWN, Grammar
 from lsp_server.context.syntax import Tree, Unparsed, new_errors, parse
-from lsp_server.context.types import Context
+from lsp_server.context.types import Context, Scope
 
 #: Lines above and below that filters see.
 _NEIGHBOURS = 50
@@ -28,6 +28,11 @@ class View(msgspec.Struct, frozen=True):
     context: Context
     surroundings: Surroundings
     tree: Tree | None
+    grammar: Grammar | None
+
+    def scopes_around(self, line: int) -> tuple[Scope, ...]:
+        """The definitions that enclose a line of the snapshot."""
+        return scopes_around(self.grammar, self.tree, self.snapshot.lines, line)
 
 
 async def look(snapshot: Snapshot, grammar: Grammar | None, special_tokens: tuple[str, ...]) -> View:
@@ -52,7 +57,7 @@ async def look(snapshot: Snapshot, grammar: Grammar | None, special_tokens: tupl
         line_comments=(grammar.about if grammar else UNKNOWN).line_comments,
         new_errors=_counter(snapshot, grammar, tree),
     )
-    return View(snapshot, context, surroundings, tree)
+    return View(snapshot, context, surroundings, tree, grammar)
 
 
 def _counter(

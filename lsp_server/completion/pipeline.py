@@ -5,6 +5,7 @@
 
 import msgspec
 
+from lsp_server.base.parts import Part
 from lsp_server.completion import filters, gate
 from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
 from lsp_server.completion.look import View, look
@@ -14,7 +15,8 @@ from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
 from lsp_server.context.syntax import Unparsed
 from lsp_server.context.types import Context
 from lsp_server.engine.messages import Stop
-from lsp_server.prompt.render import Prompt, outline, render
+from lsp_server.models.manifest import Manifest
+from lsp_server.prompt.render import budget, outline, render
 from lsp_server.prompt.window import window
 
 #: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
@@ -67,16 +69,7 @@ async def _complete(
     watch.stage("context")
 
     # 2. The cache: computed before, or typed through.
-    prompt = render(
-        model.manifest.template,
-        view.context,
-        snapshot.lines,
-        snapshot.line,
-        snapshot.column,
-        snapshot.path,
-        model.manifest.language_tokens,
-        model.manifest.context_length - _BLOCK_TOKENS,
-    )
+    prompt = _prompt(model.manifest, view)
     watch.stage("prompt")
     place = _place(session, view, prompt)
     source: Source
@@ -136,6 +129,29 @@ def _in_place(session: Session, view: View) -> None:
         raise Nothing("the cursor is inside or before a word" if before else "the cursor is before a word")
 
 
+class Prompt(msgspec.Struct, frozen=True):
+    """A prompt, and the part of it that is not the cursor's surroundings."""
+
+    parts: tuple[Part, ...]
+    snippet: str
+
+
+def _prompt(manifest: Manifest, view: View) -> Prompt:
+    snapshot, most = view.snapshot, budget(manifest.context_length - _BLOCK_TOKENS)
+    seen = window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
+    snippet = outline(view.context.imports, view.scopes_around(seen.first_line)) if seen.first_line else ""
+    parts = render(
+        manifest.template,
+        seen,
+        snippet,
+        snapshot.path,
+        view.context.language,
+        manifest.language_tokens,
+        most,
+    )
+    return Prompt(parts, snippet)
+
+
 def _place(session: Session, view: View, prompt: Prompt) -> Place:
     snapshot, reach = view.snapshot, BEFORE + TYPED_THROUGH
     wide = window(snapshot.lines, snapshot.line, snapshot.column, reach, BEHIND)
@@ -144,7 +160,7 @@ def _place(session: Session, view: View, prompt: Prompt) -> Place:
         snapshot.language,
         session.config.model,
         session.config.multiline,
-        outline(view.context, prompt.first_line),
+        prompt.snippet,
     )
     return Place(before=wide.prefix, behind=wide.suffix, setting="\0".join(setting))
 

@@ -52,7 +52,7 @@ def extract(
     page = Page(about, lines, tree.root if tree else None)
     place = _place(page, line, column)
     blocks = enclosing(page, place.line, place.level)
-    scopes = tuple(filter(None, (_scope(page, header) for header in reversed(blocks))))
+    scopes = _scopes(page, blocks)
     imports: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     if grammar is not None and tree is not None:
@@ -70,6 +70,24 @@ def extract(
         names=names,
         from_syntax=tree is not None,
     )
+
+
+def scopes_around(
+    grammar: Grammar | None, tree: Tree | None, lines: Sequence[str], line: int
+) -> tuple[Scope, ...]:
+    """The definitions that enclose a line, outermost first; for an empty line, those around the next that is not.
+
+    Args:
+        tree, lines: as for ``extract``.
+    """
+    page = Page(grammar.about if grammar else UNKNOWN, lines, tree.root if tree and grammar else None)
+    while line < len(lines) - 1 and is_blank(page, line):
+        line += 1
+    return _scopes(page, enclosing(page, line, indent(lines[line])))
+
+
+def _scopes(page: Page, blocks: Sequence[Block]) -> tuple[Scope, ...]:
+    return tuple(filter(None, (_scope(page, header) for header in reversed(blocks))))
 
 
 class _Place(msgspec.Struct, frozen=True):
