@@ -48,7 +48,7 @@ export async function locate(surroundings: Surroundings): Promise<Program> {
     const file = which(python);
     if (!file) throw new NotFound(`The Python '${python}' of the setting offhand.interpreter does not exist.`);
     if (await hasOffhand(file, surroundings)) return { file, args: SERVE };
-    throw new NotFound(`The Python '${file}' has no Offhand. Install it there: ${file} -m pip install offhand`);
+    throw new NotFound(`The Python '${file}' has no Offhand. Install it there, or set offhand.command.`);
   }
 
   const script = which("offhand");
@@ -60,7 +60,7 @@ export async function locate(surroundings: Surroundings): Promise<Program> {
   const selectedPart = selected ? `, and the selected Python (${selected}) does not have it` : "";
   throw new NotFound(
     `The Offhand server was not found: there is no 'offhand' on PATH${selectedPart}. ` +
-      "Install it with 'pip install offhand', or set offhand.command.",
+      "Install it, or set offhand.command.",
   );
 }
 

@@ -21,6 +21,8 @@ local chosen ---@type offhand.Options
 local current_id ---@type integer|nil
 local open = {} ---@type table<integer, boolean> buffers that the server knows
 local wanted = {} ---@type table<integer, boolean> buffers that it should know
+local watched = {} ---@type table<integer, boolean> buffers whose changes are looked at
+local unheard = {} ---@type table<integer, integer> buffers that Neovim reports no more: the change last reported by us
 local on_attach, on_down ---@type fun(buf: integer), fun()
 local restart_wanted, told_missing = false, false
 
@@ -91,13 +93,35 @@ local function on_exit(id, code, signal)
   end
 end
 
+-- How the process is started. Neovim's own message about a server that fell over is so long that it stops the user at
+-- a prompt; ours is enough, so from 0.10 on (where this is possible) Neovim is told of a normal end.
+local function starter(ended)
+  if vim.fn.has('nvim-0.10') == 0 then
+    return chosen.cmd
+  end
+  return function(dispatchers)
+    local tell = dispatchers.on_exit
+    return vim.lsp.rpc.start(
+      chosen.cmd,
+      vim.tbl_extend('force', dispatchers, {
+        on_exit = function(code, signal)
+          ended.code, ended.signal = code, signal
+          tell(0, 0)
+        end,
+      }),
+      {}
+    )
+  end
+end
+
 local function configuration(root)
+  local ended = {} -- how the process really ended, where Neovim does not know it
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
   local settings = settings_or_object(chosen.settings)
   return {
     name = 'offhand',
-    cmd = chosen.cmd,
+    cmd = starter(ended),
     root_dir = root,
     workspace_folders = root and { { uri = vim.uri_from_fname(root), name = root } } or nil,
     capabilities = capabilities,
@@ -120,7 +144,7 @@ local function configuration(root)
       end
     end,
     on_exit = vim.schedule_wrap(function(code, signal, id)
-      on_exit(id, code, signal)
+      on_exit(id, ended.code or code, ended.signal or signal)
     end),
   }
 end
@@ -148,7 +172,7 @@ local function launch(buf, root)
     set_status('missing', 'no program ' .. chosen.cmd[1])
     if not told_missing then
       told_missing = true
-      M.say("no program '" .. chosen.cmd[1] .. "': pip install offhand, :OffhandRestart", vim.log.levels.WARN)
+      M.say("no program '" .. chosen.cmd[1] .. "': install Offhand, then :OffhandRestart", vim.log.levels.WARN)
     end
     return
   end
@@ -172,7 +196,42 @@ local function launch(buf, root)
   end
 end
 
+-- Neovim (0.7 to 0.12) stops reporting a buffer's changes when it changes while no server is attached, as after a crash,
+-- and does not begin again when one is. Notice that, so that the server never works on an old text.
+local function watch(buf)
+  if watched[buf] then
+    return
+  end
+  watched[buf] = api.nvim_buf_attach(buf, false, {
+    on_lines = function()
+      local others = vim.lsp.get_clients and vim.lsp.get_clients({ bufnr = buf }) or vim.lsp.buf_get_clients(buf)
+      if not current_id and next(others) == nil then
+        unheard[buf] = unheard[buf] or 0
+      end
+    end,
+    on_detach = function()
+      watched[buf] = nil
+    end,
+  })
+end
+
+-- Reports such a buffer's whole text, if it is not the one that the server has.
+local function report_changes(client, buf)
+  local tick = api.nvim_buf_get_changedtick(buf)
+  if unheard[buf] == nil or unheard[buf] == tick then
+    return
+  end
+  unheard[buf] = tick
+  local line_end = ({ dos = '\r\n', mac = '\r' })[vim.bo[buf].fileformat] or '\n'
+  local text = table.concat(api.nvim_buf_get_lines(buf, 0, -1, true), line_end)
+  call(client, 'notify', 'textDocument/didChange', {
+    textDocument = { uri = vim.uri_from_bufnr(buf), version = tick },
+    contentChanges = { { text = text .. (vim.bo[buf].endofline and line_end or '') } },
+  })
+end
+
 local function attach(buf)
+  watch(buf)
   local root = project_root(api.nvim_buf_get_name(buf))
   local client = current_id and vim.lsp.get_client_by_id(current_id)
   if not client then
@@ -250,7 +309,10 @@ end
 --- Sends a request. Never throws: a server that has just died answers nothing.
 ---@return integer|nil request_id
 function M.request(client, method, params, buf, handler)
-  local ok, sent, id = pcall(call, client, 'request', method, params, handler, buf)
+  local ok, sent, id = pcall(function()
+    report_changes(client, buf)
+    return call(client, 'request', method, params, handler, buf)
+  end)
   return ok and sent and id or nil
 end
 

@@ -131,7 +131,7 @@ function M.check()
     ok('program ready: ' .. vim.fn.exepath(cmd[1]))
     check_doctor(cmd)
   else
-    error_(("program unavailable: there is no '%s', install it (pip install offhand) or set `cmd`"):format(cmd[1]))
+    error_(("program unavailable: there is no '%s', install Offhand or set `cmd`"):format(cmd[1]))
   end
   if chosen then
     check_client()
