@@ -85,7 +85,7 @@ def _command(name: str, state: dict[str, bool]) -> Any:
         state["enabled"] = not state["enabled"]
         return {"enabled": state["enabled"]}
     if name == "offhand.status":
-        return {"state": "ready", "model": "stub", "requests": 3, "latency_ms": {"p50": 4.5}, "worker": None}
+        return {"state": "ready", "model": "stub", "requests": 3, "latency_ms": {"p50": 4.5}}
     if name == "offhand.why":
         return [
             {"line": 3, "outcome": "shown", "source": "cache"},

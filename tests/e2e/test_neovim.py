@@ -58,9 +58,13 @@ class Stub:
         self.neovim.keys("G$")
 
     def ready(self) -> None:
+        """Wait until the server runs and knows the file."""
+        wait_for(lambda: "offhand: ready" in status(self.neovim), "the server is ready")
         wait_for(
-            lambda: "offhand: ready" in status(self.neovim) and self.sent("textDocument/didOpen"),
-            "the stub is ready",
+            lambda: self.neovim.lua(
+                "return require('offhand.client').of(vim.api.nvim_get_current_buf()) ~= nil"
+            ),
+            "the file is known",
         )
 
     def sent(self, method: str) -> list[Any]:
@@ -438,7 +442,7 @@ def test_a_missing_program_is_said_once(neovim: Session, tmp_path: Path) -> None
         neovim.keys("idef f(<Tab>x<Esc>:write<CR>")
     assert (tmp_path / "b.py").read_text().startswith("def f(")
     assert neovim.messages().count("no-such-program") == 1
-    assert "pip install offhand" in neovim.messages()
+    assert "install Offhand" in neovim.messages()
     assert status(neovim) == "offhand: missing (no program no-such-program)"
     no_complaint(neovim)
 
@@ -484,7 +488,6 @@ def test_status_and_why_are_readable(neovim: Session, stub: Stub) -> None:
         "model: stub",
         "requests: 3",
         "state: ready",
-        "worker: -",
     ]
     neovim.keys("q")
     assert len(neovim.api.windows) == 1
@@ -615,7 +618,7 @@ def test_real_server_killed(neovim: Session, real: Callable[..., None]) -> None:
     no_complaint(neovim)
     neovim.api.command("OffhandRestart")
     wait_for(lambda: "offhand: ready" in status(neovim), "the server is ready again")
-    assert type_until_ghost(neovim, "o<C-u>    result = comp")
+    assert type_until_ghost(neovim, "cc    result = comp")
 
 
 def test_real_health(neovim: Session, real: Callable[..., None]) -> None:

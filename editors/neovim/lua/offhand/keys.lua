@@ -5,6 +5,13 @@ local M = {}
 -- The mapping that a key has in a buffer, the buffer's own before the global one; nil for none.
 local function mapping_of(lhs)
   local found = vim.fn.maparg(lhs, 'i', false, true)
+  if type(found.callback) == 'number' then
+    -- 0.7 gives a number here, and the function only in its lists.
+    local scope = found.buffer == 1 and api.nvim_buf_get_keymap(0, 'i') or api.nvim_get_keymap('i')
+    for _, other in ipairs(scope) do
+      found.callback = other.lhs == found.lhs and other.callback or found.callback
+    end
+  end
   return next(found) and found or nil
 end
 
