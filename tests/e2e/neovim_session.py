@@ -73,10 +73,10 @@ class Session:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for(socket.exists, f"{nvim} listens")
         # An editor that waits for an answer at a prompt answers no call: end it, so that the test fails, not hangs.
         self._end = threading.Timer(4 * LIMIT_S, self.process.kill)
         self._end.start()
+        wait_for(socket.exists, f"{nvim} listens")
         self.api = pynvim.attach("socket", path=str(socket))
         self.api.ui_attach(80, 24, rgb=True, ext_linegrid=True)
         self.api.command("filetype indent off | set noautoindent")  # what is typed is what is there
