@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 #: The fake engine copies what followed the longest earlier match, so a repeated line is completed as before.
 CODE = "def first(value):\n    result = compute(value)\n    return result\n\n\ndef second(value):\n    result = comp"
 CURSOR = (6, len("    result = comp"))
-FAKE = {"engine": "fake"}
+FAKE = {"engine": "fake", "deadline_ms": 60_000}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -207,10 +207,24 @@ async def test_lookahead_answers_what_follows_acceptance(shared: RawClient) -> N
             break
         await asyncio.sleep(0.05)
     shared.change(1, *CURSOR, CURSOR[1], item["insertText"] + "\n    ", uri)
-    item = await shared.inline(CURSOR[0] + 1, 4, uri=uri)
+    item = await shared.inline(CURSOR[0] + 1, 4, uri=uri, kind=1)
     assert item is not None
     assert item["insertText"] == "return result"
     assert (await shared.command("offhand.why"))[0]["source"] == "speculated"
+
+
+async def test_the_rest_of_the_file_is_remembered(shared: RawClient) -> None:
+    """A line far above what the prompt shows is completed as it stood there, once an answer was given."""
+    uri = URI + "remembered"
+    filler = "".join(f"value_{number} = other[{number}]\n" for number in range(400))
+    shared.open("zebra.graze(meadow, hours=7)\n" + filler + "zebra.gra", uri)
+    await shared.inline(401, 9, uri=uri)  # the document is learnt after this answer
+    for column, key in enumerate("ze("):
+        shared.change(column + 1, 401, 9 + column, 9 + column, key, uri)
+        await asyncio.sleep(0.05)
+        item = await shared.inline(401, 10 + column, uri=uri, kind=1)
+    assert item is not None
+    assert item["insertText"] == "meadow, hours=7)"
 
 
 async def test_popup_item(shared: RawClient) -> None:
@@ -347,7 +361,7 @@ async def test_a_very_large_document(shared: RawClient) -> None:
     count = 20_000_000 // len(line)
     shared.open(line * count + "value = comp", uri)
     shared.change(1, count, 12, 12, "u", uri)
-    item = await shared.inline(count, 13, uri=uri)
+    item = await shared.inline(count, 13, uri=uri, kind=1)
     assert item is not None
     assert item["insertText"].startswith("te(value)")
     shared.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
@@ -386,7 +400,7 @@ async def test_newer_request_supersedes_the_older(home: Path) -> None:
 async def test_cancel_is_quick(home: Path) -> None:
     """$/cancelRequest is answered with -32800 and frees the engine within one token."""
     client = await RawClient.start(home, OFFHAND_FAKE_DELAY_MS="300")
-    await client.initialize({**FAKE, "deadline_ms": 60_000})
+    await client.initialize(FAKE)
     await client.ready()
     client.open(CODE)
     number = client.send("textDocument/inlineCompletion", client.inline_params(*CURSOR))

@@ -93,6 +93,23 @@ async def test_a_request_waits_for_the_model() -> None:
     assert "stopped" in worker.last_failure
 
 
+async def test_what_is_remembered_is_copied_also_after_a_restart() -> None:
+    """A text that no prompt shows is known to the worker, and to the one that takes its place."""
+    async with running() as worker:
+        await until(lambda: worker.state == "ready")
+        before = await ask(worker, "zebra.graze(")
+        worker.remember("d", ("zebra.graze(meadow, hours=7)\n",))
+        after = await ask(worker, "zebra.graze(")
+        await worker.restart()
+        again = await ask(worker, "zebra.graze(")
+    assert before is not None
+    assert before.text != "meadow, hours=7)"
+    assert after is not None
+    assert after.text == "meadow, hours=7)"
+    assert again is not None
+    assert again.text == after.text
+
+
 async def test_lines_of_a_block_are_passed_on() -> None:
     """Also when the listener fails: that is its own affair."""
     seen: list[str] = []

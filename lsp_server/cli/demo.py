@@ -103,6 +103,7 @@ async def _complete(screen: _Screen, editor: "Editor", uri: str, text: str, plac
     lines[row] = place
     editor.open(uri, "python", "\n".join(lines))
     item, took = await _ask(editor, uri, row, len(place))
+    editor.close(uri)  # or its memory would know the lines that are asked for next
     noted = await _newest(editor)
     for line in lines[max(0, row - _ABOVE) : row]:
         screen.say(screen.dim(f"    │ {line}"))
@@ -125,7 +126,7 @@ async def _type(screen: _Screen, editor: "Editor", uri: str, text: str) -> int:
     lines[row:row] = [*_TYPED_BELOW, "", ""]
     row += len(_TYPED_BELOW)
     editor.open(uri, "python", "\n".join(lines))
-    screen.say("Typing, one key after the other:")
+    screen.say("Typing lines that stand elsewhere in the file too, one key after the other:")
     line, times, shown = "", [], 0
     for key in _keys(_TYPED):
         editor.replace(uri, row, len(line), len(line), key)

@@ -3,12 +3,16 @@
 ``complete`` is the whole of it. Nothing here knows LSP, and nothing waits before the cache was asked.
 """
 
+import asyncio
+import contextlib
+
 import msgspec
 
 from lsp_server.base.parts import Part
 from lsp_server.completion import filters, gate
 from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
 from lsp_server.completion.look import View, look
+from lsp_server.completion.remember import remember
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Stopwatch, Trace
 from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
@@ -16,6 +20,7 @@ from lsp_server.context.syntax import Unparsed
 from lsp_server.context.types import Context
 from lsp_server.engine.messages import Stop
 from lsp_server.models.manifest import Manifest
+from lsp_server.models.store import Model
 from lsp_server.prompt.render import budget, outline, render
 from lsp_server.prompt.window import window
 
@@ -58,9 +63,7 @@ async def _complete(
 ) -> Suggestion:
     # 1. What the cursor is in, and whether anything belongs there.
     _wanted(session, snapshot)
-    model = session.model
-    if model is None:
-        raise Nothing(session.trouble or "no model is loaded")
+    model = await _model(session)
     special_tokens = tuple(model.manifest.special_tokens)
     view = await look(snapshot, session.grammar(snapshot.language), special_tokens)
     _keep_tree(session, view)
@@ -83,6 +86,8 @@ async def _complete(
     else:
         # 3. The engine. The only wait of an ordinary request.
         source = "model"
+        if not speculative and snapshot.uri not in session.remembered:
+            remember(session, snapshot)
         candidate, whole = await _ask(session, view, prompt, trace)
         watch.stage("engine")
         if whole:
@@ -101,6 +106,16 @@ async def _complete(
     trace.source = source
     trace.shown = len(shown.text)
     return Suggestion(text=shown.text, replace=shown.replace, source=source, id=trace.id)
+
+
+async def _model(session: Session) -> Model:
+    """The model; a question that comes while the server is still starting waits for it."""
+    if not session.started.is_set():
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(session.started.wait(), session.config.deadline_ms / 1_000)
+    if session.model is None:
+        raise Nothing(session.trouble or "the model is not loaded yet")
+    return session.model
 
 
 def _keep_tree(session: Session, view: View) -> None:
@@ -181,7 +196,9 @@ async def _ask(session: Session, view: View, prompt: Prompt, trace: Trace) -> tu
     if session.worker is None:
         raise Nothing("no model is loaded")
     stop, tokens = _stop(session, view.context)
-    finished = await session.worker.complete(prompt.parts, stop, tokens, session.config.deadline_ms)
+    finished = await session.worker.complete(
+        prompt.parts, stop, tokens, session.config.deadline_ms, view.snapshot.uri
+    )
     if finished is None:
         raise Nothing(session.worker.last_failure)
     if finished.error:

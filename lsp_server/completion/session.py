@@ -58,6 +58,8 @@ class Session:
         self.worker: WorkerClient | None = None
         self.trouble = ""
         self.starting = asyncio.Lock()
+        self.started = asyncio.Event()
+        self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.speculation: asyncio.Task[None] | None = None
         self.roots: tuple[str, ...] = ()
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}

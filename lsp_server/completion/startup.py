@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from lsp_server.base.errors import OffhandError
+from lsp_server.completion.remember import learn
 from lsp_server.completion.session import Session
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Load
@@ -23,15 +24,19 @@ async def start_engine(session: Session, on_state: Callable[[], None]) -> None:
     async with session.starting:  # settings may change again while a model is being checked
         await stop_engine(session)
         session.cache.clear()
+        session.remembered.clear()
         session.trouble = ""
         try:
             model = await asyncio.get_running_loop().run_in_executor(None, _checked, session.config.model)
             session.model = model
             session.worker = WorkerClient(load_message(session, model), on_state=on_state)
+            for document in session.documents:
+                learn(session, document)
         except OffhandError as error:
             session.model = None
             session.trouble = str(error)
             logger.warning("%s", error)
+        session.started.set()
     on_state()
 
 

@@ -5,8 +5,10 @@ nothing, another is started, and a model file that keeps killing workers is refu
 """
 
 import asyncio
+import contextlib
 import itertools
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -24,6 +26,7 @@ from lsp_server.engine.messages import (
     Loaded,
     LoadFailed,
     Partial,
+    Remember,
     Stop,
     ToServer,
 )
@@ -49,6 +52,9 @@ _HANGS_S = 10.0
 
 #: Exit codes of a worker that failed before it touched the model: a Python exception, a bad message.
 _NOT_THE_FILE = (1, 2)
+
+#: Documents that a new worker is told again.
+_REMEMBERED = 16
 
 
 class _Request(msgspec.Struct):
@@ -94,6 +100,7 @@ class WorkerClient:
         self._environment = {**process.default_environment(load.threads), **(environment or {})}
         self._process: process.Process | None = None
         self._requests: dict[int, _Request] = {}
+        self._remembered: OrderedDict[str, Remember] = OrderedDict()
         self._ids = itertools.count(1)
         self._deaths = 0
         self._pause = _FIRST_PAUSE_S
@@ -111,6 +118,7 @@ class WorkerClient:
         stop: Stop,
         max_tokens: int,
         deadline_ms: int,
+        document: str = "",
         on_partial: Callable[[str], None] | None = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still loading.
@@ -119,6 +127,7 @@ class WorkerClient:
 
         Args:
             deadline_ms: for all of it, waiting included.
+            document: that is being written, as ``remember`` has it.
             on_partial: called with the complete lines so far of a running block.
 
         Returns:
@@ -133,7 +142,7 @@ class WorkerClient:
             self.last_failure = self.refusal or self._trouble or f"the worker is not ready ({self.state})"
             return None
         left = max(1, int((deadline - loop.time()) * 1000))
-        request = Complete(next(self._ids), parts, stop, max_tokens, left)
+        request = Complete(next(self._ids), parts, stop, max_tokens, left, document)
         try:
             worker.send(request)
         except EngineError as error:
@@ -156,6 +165,24 @@ class WorkerClient:
             logger.warning("The worker hangs and is replaced.")
             worker.kill()
         return None
+
+    def remember(self, document: str, pieces: tuple[str, ...]) -> None:
+        """Have the worker learn a document for its copy memory, now and whenever it is started anew.
+
+        Args:
+            pieces: texts that do not follow from one another; without any the document is forgotten.
+        """
+        message = self._remembered[document] = Remember(document, pieces)
+        self._remembered.move_to_end(document)
+        while len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        if self.loaded is not None:
+            self._tell(message)
+
+    def _tell(self, message: Remember) -> None:
+        if self._process is not None:
+            with contextlib.suppress(EngineError):  # it died just now: the next one is told
+                self._process.send(message)
 
     async def restart(self, *, forget_quarantine: bool = False) -> None:
         """Replace the worker, also one that was refused.
@@ -268,6 +295,8 @@ class WorkerClient:
                 _guarded(request.on_partial, message.text)
         elif isinstance(message, Loaded):
             self.loaded, self._trouble = message, ""
+            for remembered in self._remembered.values():
+                self._tell(remembered)
             self._enter("ready")
         elif isinstance(message, LoadFailed):
             self.refusal = message.message

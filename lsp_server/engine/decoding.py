@@ -16,7 +16,8 @@ import numpy.typing as npt
 from lsp_server.base.errors import EngineError
 from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.engine import stops
-from lsp_server.engine.messages import Complete, Finished, FinishReason
+from lsp_server.engine.memory import Memory
+from lsp_server.engine.messages import Complete, Finished, FinishReason, Remember
 from lsp_server.engine.protocol import Engine, Logits
 from lsp_server.engine.tokenizer import Tokenizer
 
@@ -37,6 +38,7 @@ class Decoder:
 
     Attributes:
         cached: ids of the tokens in the KV cache, in order.
+        memory: what is mixed into the network's distribution.
     """
 
     def __init__(self, engine: Engine, tokenizer: Tokenizer, end_tokens: Sequence[str]) -> None:
@@ -56,6 +58,7 @@ class Decoder:
         self.engine = engine
         self.tokenizer = tokenizer
         self.cached: list[int] = []
+        self.memory = Memory()
         unknown = set(end_tokens) - tokenizer.special.keys()
         if unknown:
             raise EngineError(f"The model has no special token {', '.join(sorted(unknown))} to end with.")
@@ -89,6 +92,10 @@ class Decoder:
             return Finished(request.id, "", "end", error=str(error))
         return run.finished()
 
+    def remember(self, message: Remember) -> None:
+        """Learn a text for the copy memory."""
+        self.memory.remember(message.document, [self.tokenizer.encode(piece) for piece in message.pieces])
+
     def prompt_ids(self, parts: Sequence[Part]) -> tuple[list[int], bytes]:
         """Turn a prompt into ids.
 
@@ -114,8 +121,14 @@ class Decoder:
             )
         return [token]
 
-    def choose(self, logits: Logits, allowed: npt.NDArray[np.int64] | None) -> tuple[int, float]:
+    def choose(
+        self, logits: Logits, allowed: npt.NDArray[np.int64] | None, document: str = ""
+    ) -> tuple[int, float]:
         """Take the likeliest of the allowed tokens, or of all speakable ones.
+
+        Args:
+            logits: for the token behind ``cached``.
+            document: that is being written.
 
         Returns:
             its id, and its natural log-probability among those that were allowed.
@@ -123,13 +136,20 @@ class Decoder:
         Raises:
             EngineError: the logits are not numbers.
         """
+        values = logits[self._free].astype(np.float64)
+        values = np.exp(values - values.max())
+        probabilities = np.zeros(len(logits))
+        probabilities[self._free] = values / values.sum()
+        probabilities = self.memory.mix(probabilities, self.cached, document)
         candidates = self._free if allowed is None else allowed
-        values = logits[candidates].astype(np.float64)
-        best = int(values.argmax())
-        logprob = -math.log(float(np.exp(values - values[best]).sum()))
-        if math.isnan(logprob):
+        offered = probabilities[candidates]
+        best = int(offered.argmax())
+        total = float(offered.sum())
+        if math.isnan(total):
             raise EngineError("The engine returned logits that are not numbers.")
-        return int(candidates[best]), logprob
+        if total == 0.0:  # all of the allowed are beyond what a float tells apart
+            return int(candidates[best]), -math.inf
+        return int(candidates[best]), math.log(float(offered[best]) / total)
 
     def ends(self, token: int) -> bool:
         """Whether the model says with this token that it is done."""
@@ -198,7 +218,7 @@ class _Run:
             allowed = decoder.tokenizer.allowed(self._rest) if self._rest else None
             if allowed is not None and not len(allowed):
                 break  # the vocabulary cannot spell what was typed
-            token, logprob = decoder.choose(self._logits, allowed)
+            token, logprob = decoder.choose(self._logits, allowed, self._request.document)
             self._logprobs.append(logprob)
             if decoder.ends(token):
                 break

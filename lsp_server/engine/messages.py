@@ -69,6 +69,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
         id: chosen by the client, unique among its running requests.
         parts: the prompt in order.
         deadline_ms: milliseconds from arrival after which what there is counts as the answer.
+        document: name of the document that is being written, as ``Remember`` has it.
     """
 
     id: int
@@ -76,6 +77,19 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
     stop: Stop
     max_tokens: int
     deadline_ms: int
+    document: str = ""
+
+
+class Remember(msgspec.Struct, frozen=True, tag="remember"):
+    """Learn a text for the copy memory, in place of what was known of the document. Not answered.
+
+    Attributes:
+        document: its name; any, as long as it stays the same.
+        pieces: texts that do not follow from one another; without any the document is forgotten.
+    """
+
+    document: str
+    pieces: tuple[str, ...]
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
@@ -84,7 +98,7 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     id: int
 
 
-ToWorker = Load | Complete | Cancel
+ToWorker = Load | Complete | Remember | Cancel
 
 
 # --- worker to server

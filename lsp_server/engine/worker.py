@@ -26,6 +26,7 @@ from lsp_server.engine.messages import (
     Loaded,
     LoadFailed,
     Partial,
+    Remember,
     ToServer,
     ToWorker,
 )
@@ -61,7 +62,7 @@ class Inbox:
     """What the server has asked for and is not done yet."""
 
     def __init__(self) -> None:
-        self._messages: queue.SimpleQueue[tuple[float, Load | Complete]] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[tuple[float, Load | Complete | Remember]] = queue.SimpleQueue()
         self._cancelled: dict[int, threading.Event] = {}
 
     def fill(self, stream: BinaryIO) -> None:
@@ -86,7 +87,7 @@ class Inbox:
             self._cancelled[message.id] = threading.Event()
         self._messages.put((time.monotonic(), message))
 
-    def next(self) -> tuple[float, Load | Complete]:
+    def next(self) -> tuple[float, Load | Complete | Remember]:
         """Wait for the next thing to do; returns when it arrived (``time.monotonic``) and what it is."""
         return self._messages.get()
 
@@ -133,6 +134,9 @@ def serve(inbox: Inbox, send: Callable[[ToServer], None]) -> None:
                 engine = decoder.engine
                 took = (time.monotonic() - arrived) * 1000
                 send(Loaded(message.engine, engine.vocabulary, engine.context, engine.parameters, took))
+        elif isinstance(message, Remember):
+            if decoder is not None:
+                decoder.remember(message)
         else:
             send(_answer(decoder, message, arrived, inbox, send))
             inbox.done(message.id)

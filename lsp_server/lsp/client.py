@@ -54,6 +54,12 @@ class Editor:
         item = types.TextDocumentItem(uri=uri, language_id=language, version=0, text=text)
         self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
 
+    def close(self, uri: str) -> None:
+        """Close a document."""
+        self._client.text_document_did_close(
+            types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri))
+        )
+
     def replace(self, uri: str, line: int, start: int, end: int, text: str) -> None:
         """Change a part of one line; columns in UTF-16 units."""
         self._versions[uri] += 1

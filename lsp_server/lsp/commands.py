@@ -28,8 +28,7 @@ def register(server: "OffhandServer") -> None:
 
     @server.command("offhand.restartWorker")
     async def _restart(ls: "OffhandServer", *_arguments: Any) -> None:
-        if ls.session.worker is not None:
-            await ls.session.worker.restart(forget_quarantine=True)
+        await ls.restart_worker()
 
     @server.command(convert.ACCEPTED)
     def _accepted(ls: "OffhandServer", suggestion_id: Any = None, *_arguments: Any) -> None:

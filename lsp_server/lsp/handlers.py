@@ -10,12 +10,17 @@ from lsp_server.base.text import to_column
 from lsp_server.completion import acceptance, lookahead
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.pipeline import complete
+from lsp_server.completion.remember import forget, learn, remember
+from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
 from lsp_server.lsp import commands, convert
 
 if TYPE_CHECKING:
     from lsp_server.lsp.server import OffhandServer
+
+#: Seconds after an answer until work begins that must not delay it: writing the answer out takes less.
+_AFTERWARDS = 0.005
 
 #: Characters after which clients ask for the completion menu, beside letters. Ghost text needs none.
 _TRIGGERS = [".", "(", "[", "{", ",", "=", " ", ":", "\n"]
@@ -49,8 +54,10 @@ def register(server: "OffhandServer") -> None:
     @feature(types.TEXT_DOCUMENT_DID_OPEN)
     def _did_open(ls: "OffhandServer", params: types.DidOpenTextDocumentParams) -> None:
         opened = params.text_document
-        ls.session.documents.open(opened.uri, opened.language_id, opened.version, opened.text)
-        ls.session.grammar(opened.language_id)
+        session = ls.session
+        document = session.documents.open(opened.uri, opened.language_id, opened.version, opened.text)
+        session.grammar(opened.language_id)
+        learn(session, document)
 
     @feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def _did_change(ls: "OffhandServer", params: types.DidChangeTextDocumentParams) -> None:
@@ -60,7 +67,9 @@ def register(server: "OffhandServer") -> None:
 
     @feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:
+        ls.session.stop_speculation()
         ls.session.documents.close(params.text_document.uri)
+        forget(ls.session, params.text_document.uri)
 
     @feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     def _inline_completion(
@@ -155,5 +164,13 @@ async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggest
     session.metrics.answered(trace.source, trace.total_ms)
     if suggestion is not None:
         session.remember(snapshot, suggestion)
-        lookahead.after(session, snapshot, suggestion)
+    asyncio.get_running_loop().call_later(_AFTERWARDS, _afterwards, session, snapshot, suggestion, trace.id)
     return suggestion
+
+
+def _afterwards(session: Session, snapshot: Snapshot, suggestion: Suggestion | None, request: int) -> None:
+    """What is done once the answer is out, unless there is a newer question already."""
+    if session.traces[-1].id == request and session.documents.get(snapshot.uri) is not None:
+        remember(session, snapshot)
+        if suggestion is not None:
+            lookahead.after(session, snapshot, suggestion)

@@ -35,7 +35,7 @@ _ENCODINGS: dict[types.PositionEncodingKind, PositionEncoding] = {
 _EDITOR_CHECK = 3.0
 
 #: Seconds after a request until its course is written down for ``offhand why``.
-_SAVE_DELAY = 1.0
+_SAVE_DELAY = 3.0
 
 
 class OffhandServer(LanguageServer):
@@ -88,7 +88,16 @@ class OffhandServer(LanguageServer):
                 task.cancel()
         if self._watch is not None:
             self._watch.close()
+        if self._saving:
+            self._save_traces()
         await stop_engine(self.session)
+
+    async def restart_worker(self) -> None:
+        """Start the engine anew, also one that was refused or never came up."""
+        if self.session.worker is None:
+            await start_engine(self.session, self.on_state)
+        else:
+            await self.session.worker.restart(forget_quarantine=True)
 
     async def _watch_editor(self, process_id: int | None) -> None:
         while process_id is not None:
@@ -145,7 +154,8 @@ class OffhandServer(LanguageServer):
 
     def _save_traces(self) -> None:
         self._saving = False
-        save(self.session.traces, paths.state_dir() / "why.json")
+        traces = list(self.session.traces)  # written elsewhere: a home on a network may be slow
+        asyncio.get_running_loop().run_in_executor(None, save, traces, paths.state_dir() / "why.json")
 
     def on_state(self) -> None:
         """Tell the client what the engine is doing, if that changed."""

@@ -5,7 +5,7 @@ index or what a tree is good for.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -189,6 +189,9 @@ class Documents:
 
     def __init__(self) -> None:
         self._by_uri: dict[str, Document] = {}
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._by_uri.values())
 
     def open(self, uri: str, language_id: str, version: int, text: str) -> Document:
         """Open a document; one that is open already is replaced."""
