@@ -17,7 +17,7 @@ def session() -> Session:
     session = Session(Config())
     document = session.documents.open(URI, "python", 0, "x = \n")
     snapshot = snapshots.take(document, None, 0, 4)
-    session.remember(snapshot, Suggestion("first(value)\nnext", 0, "model", 7))
+    session.show(snapshot, Suggestion("first(value)\nnext", 0, "model", 7))
     return session
 
 

@@ -337,6 +337,23 @@ async def test_malformed_params_are_answered(shared: RawClient) -> None:
     assert len(shared.messages()) == before
 
 
+async def test_a_fault_of_ours_is_null(home: Path) -> None:
+    """Whatever breaks inside, a completion is answered null: editors show errors of these requests as pop-ups."""
+    broken = "import lsp_server.completion.snapshot as s\ndef take(*a, **k): raise RuntimeError('broken')\n"
+    broken += "s.take = take\n"
+    broken += "from lsp_server.cli.main import main\nmain(['serve'])\n"
+    client = await RawClient.start(home, command=[sys.executable, "-c", broken])
+    await client.initialize(FAKE)
+    client.open(CODE)
+    assert await client.inline(*CURSOR) is None
+    params = {"textDocument": {"uri": URI}, "position": at(*CURSOR)}
+    assert await client.request("textDocument/completion", params) is None
+    assert await client.goodbye() == 0
+    await client.close()
+    assert client.messages() == []
+    assert b"broken" in client.stderr
+
+
 async def test_unknown_documents_and_wild_positions(shared: RawClient) -> None:
     """A document that was never opened, positions beyond every end, half a surrogate pair, an empty file."""
     assert await shared.inline(3, 3, uri="file:///never/opened.py") is None

@@ -100,7 +100,7 @@ class Session:
             self.speculation.cancel()
             self.speculation = None
 
-    def remember(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
+    def show(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
         """Note a suggestion as shown."""
         self.metrics.shown += 1
         self.shown[suggestion.id] = Shown(snapshot, suggestion)

@@ -163,7 +163,7 @@ async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggest
         suggestion = None
     session.metrics.answered(trace.source, trace.total_ms)
     if suggestion is not None:
-        session.remember(snapshot, suggestion)
+        session.show(snapshot, suggestion)
     asyncio.get_running_loop().call_later(_AFTERWARDS, _afterwards, session, snapshot, suggestion, trace.id)
     return suggestion
 

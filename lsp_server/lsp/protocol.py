@@ -33,6 +33,10 @@ _QUIET = {types.TEXT_DOCUMENT_INLINE_COMPLETION, types.TEXT_DOCUMENT_COMPLETION}
 class Protocol(LanguageServerProtocol):
     """JSON-RPC over stdio, as editors need it."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._quiet_ids: set[int | str] = set()
+
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Decode a message; a malformed one is answered here if it is a request, and dropped otherwise."""
         try:
@@ -54,6 +58,11 @@ class Protocol(LanguageServerProtocol):
             self._send_response(message.id, error=error)
             return
         super().handle_message(message)
+
+    def _handle_request(self, msg_id: int | str, method_name: str, params: Any) -> None:
+        if method_name in _QUIET:
+            self._quiet_ids.add(msg_id)
+        super()._handle_request(msg_id, method_name, params)
 
     def _execute_handler(
         self,
@@ -86,8 +95,13 @@ class Protocol(LanguageServerProtocol):
         future.add_done_callback(finished)
 
     def _send_handler_result(self, future: Any, *, msg_id: int | str) -> None:
+        quiet = msg_id in self._quiet_ids
+        self._quiet_ids.discard(msg_id)
         if not future.cancelled() and (error := future.exception()) is not None:
             logger.error("request failed", exc_info=error)
+            if quiet:
+                self._send_response(msg_id)
+                return
             if not isinstance(error, JsonRpcException):
                 error = JsonRpcInternalError(str(error))
             self._send_response(msg_id, error=error.to_response_error())
