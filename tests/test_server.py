@@ -278,7 +278,7 @@ async def test_crlf_stays_crlf(shared: RawClient) -> None:
     body = "    if value:\n        go(value)\n        stop(value)\n"
     text = f"def first(value):\n{body}\n\ndef second(value):\n    if value:\n"
     shared.open((text + "        ").replace("\n", "\r\n"), uri)
-    item = await shared.inline(8, 8, uri=uri)
+    item = await shared.inline(8, 8, uri=uri, kind=1)
     assert item is not None
     assert "\n" not in item["insertText"].replace("\r\n", "")
 
