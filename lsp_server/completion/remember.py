@@ -31,7 +31,8 @@ def remember(session: Session, snapshot: Snapshot) -> None:
         return
     session.remembered[snapshot.uri] = pieces
     above, below = (model_text("".join(piece)) for piece in pieces)
-    session.worker.remember(snapshot.uri, (above, "\n" + below))
+    # Without its last line end: what follows that line is being written and must not be known as "an empty line".
+    session.worker.remember(snapshot.uri, (above.rstrip(), "\n" + below))
 
 
 def forget(session: Session, uri: str) -> None:
