@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = [sys.executable, "-m", "lsp_server.cli.main", "serve"]
-URI = "file:///work/space/sample.py"
+URI = "file:///project/sample.py"
 
 #: Seconds that anything may take on a very busy machine.
 PATIENCE = 60.0

@@ -90,7 +90,7 @@ async def test_odd_clients(name: str, tmp_path: Path) -> None:
     position = {"line": CURSOR[0], "character": CURSOR[1]}
     answer = await client.request(
         "textDocument/completion",
-        {"textDocument": {"uri": "file:///work/space/sample.py"}, "position": position, "context": None},
+        {"textDocument": {"uri": "file:///project/sample.py"}, "position": position, "context": None},
     )
     assert answer["items"][0]["textEdit"]["newText"] == "compute(value)"
     item = await client.inline(*CURSOR)
