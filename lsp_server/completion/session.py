@@ -61,7 +61,6 @@ class Session:
         self.started = asyncio.Event()
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.speculation: asyncio.Task[None] | None = None
-        self.roots: tuple[str, ...] = ()
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
 

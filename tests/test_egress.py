@@ -1,0 +1,53 @@
+"""Nothing leaves the machine: the kernel's own record of what the server and its worker ask of the network."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.rawclient import ROOT
+
+
+def can_trace() -> bool:
+    """Whether strace is here and may trace (containers often forbid it)."""
+    strace = shutil.which("strace")
+    return bool(strace) and subprocess.run([str(strace), "-qq", "true"], capture_output=True).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not can_trace(), reason="no strace, or it may not trace: install it to check for network use"
+)
+def test_no_process_touches_the_network(tmp_path: Path) -> None:
+    """Editor, server and worker of a whole demo create no socket but unnamed local pairs, and connect nowhere."""
+    record = tmp_path / "calls"
+    calls = "trace=socket,connect,bind,listen,accept,accept4,sendmsg"
+    done = subprocess.run(
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            calls,
+            "-o",
+            str(record),
+            sys.executable,
+            "-m",
+            "lsp_server.cli.main",
+            "demo",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "OFFHAND_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "came from the KV cache" in done.stdout
+    asked = [line for line in record.read_text().splitlines() if re.search(r"\b[a-z0-9]+\(", line)]
+    assert [line for line in asked if "AF_UNIX" not in line] == []
