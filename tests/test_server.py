@@ -303,6 +303,21 @@ async def test_toggle(shared: RawClient) -> None:
     assert await shared.inline(*CURSOR, uri=uri) is not None
 
 
+async def test_disabled_languages(home: Path) -> None:
+    """A language is switched off by the editor's id for it, whatever grammar reads it."""
+    client = await RawClient.start(home)
+    await client.initialize({**FAKE, "disabled_languages": ["jupyter-thing", "python"]})
+    await client.ready()
+    client.open(CODE, URI + "1", language="python")
+    client.open(CODE, URI + "2", language="jupyter-thing")
+    client.open(CODE, URI + "3", language="plaintext")
+    assert await client.inline(*CURSOR, uri=URI + "1") is None
+    assert await client.inline(*CURSOR, uri=URI + "2") is None
+    assert "jupyter-thing" in (await client.command("offhand.why"))[0]["reason"]
+    assert await client.inline(*CURSOR, uri=URI + "3") is not None
+    await client.close()
+
+
 async def test_status_is_one_object(shared: RawClient) -> None:
     """All that the issue of status promises, with the right types."""
     status = await shared.command("offhand.status")

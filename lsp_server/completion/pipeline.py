@@ -129,8 +129,11 @@ def _keep_tree(session: Session, view: View) -> None:
 def _wanted(session: Session, snapshot: Snapshot) -> None:
     if not session.enabled:
         raise Nothing("Offhand is switched off")
-    if snapshot.language in session.config.disabled_languages:
-        raise Nothing(f"the setting 'disabled_languages' has '{snapshot.language}'")
+    document = session.documents.get(snapshot.uri)
+    editors_name = document.language_id if document else ""
+    for name in (snapshot.language, editors_name):
+        if name in session.config.disabled_languages:
+            raise Nothing(f"the setting 'disabled_languages' has '{name}'")
 
 
 def _in_place(session: Session, view: View) -> None:
