@@ -227,6 +227,21 @@ async def test_the_rest_of_the_file_is_remembered(shared: RawClient) -> None:
     assert item["insertText"] == "meadow, hours=7)"
 
 
+async def test_a_closed_document_is_forgotten(shared: RawClient) -> None:
+    """What stood in a closed document is copied nowhere, even though its look-ahead was still running."""
+    uri = URI + "closed"
+    shared.open("okapi.drink(river, hours=9)\nother()\nokapi.dri", uri)
+    item = await shared.inline(2, 9, uri=uri, kind=1)
+    assert item is not None
+    assert item["insertText"] == "nk(river, hours=9)"
+    shared.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    shared.open("okapi.drink(", uri + "next")
+    for column in range(3):
+        item = await shared.inline(0, 12 + column, uri=uri + "next", kind=1)
+        assert item is None or "river" not in item["insertText"]
+        shared.change(column + 1, 0, 12 + column, 12 + column, "r", uri + "next")
+
+
 async def test_popup_item(shared: RawClient) -> None:
     """The completion menu gets the same suggestion behind the typed word, so that clients keep the item."""
     home_uri = URI + "popup"
