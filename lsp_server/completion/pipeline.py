@@ -142,9 +142,9 @@ def _in_place(session: Session, view: View) -> None:
         return
     if view.context.cursor in ("comment", "docstring") and not session.config.comments:
         raise Nothing(f"the cursor is in a {view.context.cursor}; the setting 'comments' is off")
-    before, after = view.surroundings.before[-1:], view.surroundings.after[:1]
+    after = view.surroundings.after[:1]
     if after.isalnum() or after == "_":
-        raise Nothing("the cursor is inside or before a word" if before else "the cursor is before a word")
+        raise Nothing("a word stands right behind the cursor")
 
 
 class Prompt(msgspec.Struct, frozen=True):

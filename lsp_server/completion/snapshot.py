@@ -41,7 +41,7 @@ def take(
 
 
 def _syntax(document: Document, grammar: Grammar | None) -> Tree | Unparsed | None:
-    if grammar is None:
+    if grammar is None or document.too_large:
         return None
     limit = time.perf_counter() + _PARSE_LIMIT
     return document.parse(grammar, lambda: time.perf_counter() > limit) or document.unparsed()

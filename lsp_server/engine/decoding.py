@@ -147,8 +147,12 @@ class Decoder:
         total = float(offered.sum())
         if math.isnan(total):
             raise EngineError("The engine returned logits that are not numbers.")
-        if total == 0.0:  # all of the allowed are beyond what a float tells apart
-            return int(candidates[best]), -math.inf
+        if (
+            total == 0.0
+        ):  # too improbable for a float next to the best token; among themselves they still differ
+            values = logits[candidates].astype(np.float64)
+            best = int(values.argmax())
+            return int(candidates[best]), -math.log(float(np.exp(values - values[best]).sum()))
         return int(candidates[best]), math.log(float(offered[best]) / total)
 
     def ends(self, token: int) -> bool:

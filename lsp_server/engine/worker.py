@@ -4,7 +4,6 @@ One thread reads, the main thread computes; so a request is cancelled while it r
 libraries included, prints to stderr. Knows nothing of LSP, documents or settings, and ends when its stdin does.
 """
 
-import hashlib
 import os
 import queue
 import signal
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from lsp_server.base.digest import sha256
 from lsp_server.base.errors import EngineError, ModelError, OffhandError
 from lsp_server.engine.decoding import Decoder
 from lsp_server.engine.framing import LENGTH, frame, length, to_worker
@@ -190,18 +190,15 @@ def _open(request: Load, tokenizer: Tokenizer) -> Engine:
     raise EngineError(f"There is no engine '{request.engine}'. Correct the setting 'engine'.")
 
 
-def _check(model: Path, sha256: str) -> None:
+def _check(model: Path, expected: str) -> None:
     """Native code must see no other file than the one that was validated."""
-    digest = hashlib.sha256()
     try:
-        with model.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        digest = sha256(model)
     except OSError as error:
         raise ModelError(
             f"Model file {model} cannot be read: {error.strerror or error}. Copy it again."
         ) from error
-    if digest.hexdigest() != sha256:
+    if digest != expected:
         raise ModelError(
             f"Model file {model} is damaged: its sha256 differs. Copy it again, or install Offhand again."
         )

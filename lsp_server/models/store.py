@@ -1,10 +1,10 @@
 """The models at hand: those that ship with Offhand, and the user's own. Reads and checks; loads and writes nothing."""
 
-import hashlib
 from pathlib import Path
 
 import msgspec
 
+from lsp_server.base.digest import sha256
 from lsp_server.base.errors import ModelError, OffhandError
 from lsp_server.base.paths import data_dir
 from lsp_server.base.resources import directory
@@ -119,7 +119,7 @@ def _verify_file(model: Model, file: File) -> None:
             raise ModelError(f"{path} is truncated: {size} of {file.bytes} bytes are there. {_remedy(model)}")
         if size > file.bytes:
             raise ModelError(f"{path} is {size} bytes long instead of {file.bytes}. {_remedy(model)}")
-        digest = _sha256(path)
+        digest = sha256(path)
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing. {_remedy(model)}") from error
     except OSError as error:
@@ -134,11 +134,3 @@ def _verify_file(model: Model, file: File) -> None:
 
 def _remedy(model: Model) -> str:
     return "Install Offhand again." if model.shipped else "Copy the model again, or remove its folder."
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -67,6 +67,11 @@ class Document:
         return "".join(self.lines)
 
     @property
+    def too_large(self) -> bool:
+        """Whether the text is longer than what is parsed."""
+        return self._size > MAX_PARSED_BYTES
+
+    @property
     def line_ending(self) -> str:
         """The line end that most lines have; \\n where there is none."""
         ends = Counter(line[len(content(line)) :] for line in self.lines[:-1])
@@ -121,7 +126,7 @@ class Document:
         """
         if self.tree is not None and self.tree.revision == self.revision:
             return self.tree
-        if self._size > MAX_PARSED_BYTES:
+        if self.too_large:
             return None
         tree = parse(grammar, self.unparsed(), stop)
         if tree is not None:
@@ -163,7 +168,7 @@ class Document:
         new_size = sum(map(byte_length, spliced))
         self._size += new_size - old_size
 
-        if self._size > MAX_PARSED_BYTES or len(self._edits) >= MAX_EDITS:
+        if self.too_large or len(self._edits) >= MAX_EDITS:
             self._forget_tree()
         else:
             start = sum(map(byte_length, self.lines[:line]))
