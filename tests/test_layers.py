@@ -34,6 +34,8 @@ HOMES = {
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],
     "tokenizers": ["lsp_server.engine.tokenizer"],
     "numpy": ["lsp_server.engine.*"],
+    "pygments": ["lsp_server.bench.languages"],
+    "rapidfuzz": ["lsp_server.bench.score"],
     "socket": [],
     "urllib.request": [],
     "http": [],

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import lsp_server
 from lsp_server.base.errors import OffhandError
-from lsp_server.cli import complete, demo, doctor, models, serve, why
+from lsp_server.cli import bench, complete, demo, doctor, models, serve, why
 
-_COMMANDS = (serve, complete, demo, doctor, models, why)
+_COMMANDS = (serve, complete, demo, doctor, models, why, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -101,7 +101,8 @@ async def _complete(
     watch.stage("filters")
     if shown is None:
         raise Nothing(f"filter {verdicts[-1].filter}: {verdicts[-1].reason}")
-    if not snapshot.invoked and not gate.sure(shown):
+    trace.sure = gate.sure(shown)
+    if not snapshot.invoked and not trace.sure:
         raise Nothing(f"not sure enough: log-probability {shown.logprob_sum:.1f} is below {gate.THRESHOLD}")
     trace.source = source
     trace.shown = len(shown.text)

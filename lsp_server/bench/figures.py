@@ -1,0 +1,268 @@
+"""From cases to figures: shares with their standard errors, precision at coverage, calibration. Pure.
+
+Does not know where cases come from, nor how figures are shown.
+"""
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from lsp_server.bench.lines import Case
+from lsp_server.bench.score import LENGTH_CLASSES
+
+#: Shares of all places at which the precision is told.
+COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+
+#: Classes of equal size that probabilities are sorted into for the calibration error.
+_BINS = 10
+
+#: Points of the curve that is drawn.
+_POINTS = 100
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A share of ``n`` cases, and its standard error; both are ``None`` when there are no cases."""
+
+    share: float | None
+    error: float | None
+    n: int
+
+
+class Group(msgspec.Struct, frozen=True):
+    """What is told of any group of cases. Whatever was not answered counts as wrong.
+
+    Attributes:
+        similarity: mean edit similarity, 0 to 100, with its standard error.
+        answered: something was offered, whether or not the gate would have shown it.
+    """
+
+    n: int
+    exact: Share
+    similarity: float | None
+    similarity_error: float | None
+    identifiers: Share
+    first_word: Share
+    answered: Share
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """What the gate in force shows.
+
+    Attributes:
+        coverage: shown, of all places.
+        precision, first_word, so_far: of what is shown.
+    """
+
+    coverage: Share
+    precision: Share
+    first_word: Share
+    so_far: Share
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """One class of the calibration: the mean of what was claimed, the share that was right, how many."""
+
+    claimed: float
+    right: float
+    n: int
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """How far the probability can be believed, over all that was offered.
+
+    Attributes:
+        error: expected calibration error: the mean distance between what is claimed and what is right, over classes of
+            equal size; 0 is best.
+        brier: mean squared distance of the probability from 0 or 1; 0 is best.
+    """
+
+    error: float | None
+    brier: float | None
+    bins: tuple[Bin, ...]
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """Milliseconds of a first question: median and 95th percentile."""
+
+    p50: float | None
+    p95: float | None
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """All figures of a run. Every group but ``whole`` and ``whole_by_language`` is of random cursors.
+
+    Attributes:
+        with_word: cases whose true rest holds a letter or a digit.
+        by_language, by_workspace, by_length, by_place, by_cursor: groups by their names.
+        whole: whole lines from their start on ("perfect lines").
+        precision: share exactly right among the surest part of all places; the part is the key.
+        curve: the same for drawing: pairs of part and precision.
+        syntax_safe: share of what the gate shows that adds no parse error, where a grammar can tell.
+        filters: how many texts each filter changed or dropped.
+        nothing: how many places got nothing, by reason.
+    """
+
+    all: Group
+    with_word: Group
+    by_language: dict[str, Group]
+    by_workspace: dict[str, Group]
+    by_length: dict[str, Group]
+    by_place: dict[str, Group]
+    by_cursor: dict[str, Group]
+    whole: Group
+    whole_by_language: dict[str, Group]
+    precision: dict[str, Share]
+    curve: tuple[tuple[float, float], ...]
+    gate: Gate
+    syntax_safe: Share
+    calibration: Calibration
+    filters: dict[str, int]
+    nothing: dict[str, int]
+    speed: Speed
+
+
+def figures(cases: Sequence[Case]) -> Figures:
+    """Count."""
+    rest = [case for case in cases if case.kind == "rest"]
+    whole = [case for case in cases if case.kind == "whole"]
+    surest = ranked(rest)
+    shown = [case for case in rest if case.confidence and case.confidence.shown]
+    return Figures(
+        all=group(rest),
+        with_word=group([case for case in rest if not case.bare]),
+        by_language=_groups(rest, lambda case: case.language),
+        by_workspace=_groups(rest, lambda case: case.workspace),
+        by_length=_groups(rest, lambda case: case.length_class, LENGTH_CLASSES),
+        by_place=_groups(rest, lambda case: case.stands),
+        by_cursor=_groups(rest, lambda case: case.cursor),
+        whole=group(whole),
+        whole_by_language=_groups(whole, lambda case: case.language),
+        precision={f"{part:.1f}": precision(surest, part) for part in COVERAGES},
+        curve=_curve(surest),
+        gate=Gate(
+            coverage=share(case.confidence is not None and case.confidence.shown for case in rest),
+            precision=share(case.exact for case in shown),
+            first_word=share(case.first_word for case in shown),
+            so_far=share(case.so_far for case in shown),
+        ),
+        syntax_safe=share(case.new_errors <= 0 for case in shown if case.new_errors is not None),
+        calibration=calibration(
+            [(case.confidence.probability, case.exact) for case in rest if case.confidence]
+        ),
+        filters=_count(name for case in rest for name in case.filters),
+        nothing=_count(case.reason for case in rest if not case.predicted),
+        speed=speed([case.milliseconds for case in rest]),
+    )
+
+
+def share(outcomes: Iterable[bool]) -> Share:
+    """The share of true ones, with the standard error of a proportion."""
+    seen = list(outcomes)
+    if not seen:
+        return Share(None, None, 0)
+    part = sum(seen) / len(seen)
+    return Share(part, math.sqrt(part * (1 - part) / len(seen)), len(seen))
+
+
+def group(cases: Sequence[Case]) -> Group:
+    """The figures of one group."""
+    similarities = [case.similarity for case in cases]
+    mean, error = _mean(similarities)
+    return Group(
+        n=len(cases),
+        exact=share(case.exact for case in cases),
+        similarity=mean,
+        similarity_error=error,
+        identifiers=share(case.identifiers for case in cases),
+        first_word=share(case.first_word for case in cases),
+        answered=share(case.predicted > 0 for case in cases),
+    )
+
+
+def ranked(cases: Sequence[Case]) -> list[Case]:
+    """Surest first; what was not answered comes last."""
+
+    def key(case: Case) -> tuple[float, str]:
+        return (-case.confidence.rank if case.confidence else math.inf, case.place)
+
+    return sorted(cases, key=key)
+
+
+def precision(surest: Sequence[Case], part: float) -> Share:
+    """The share exactly right among the first ``part`` (0 to 1) of the cases, at least one."""
+    return share(case.exact for case in surest[: max(1, round(part * len(surest)))])
+
+
+def calibration(claims: Sequence[tuple[float, bool]], bins: int = _BINS) -> Calibration:
+    """Compare probabilities with what came true.
+
+    Args:
+        claims: what was claimed, and whether it was right.
+    """
+    if not claims:
+        return Calibration(None, None, ())
+    ordered = sorted(claims)
+    edges = [round(index * len(ordered) / bins) for index in range(bins + 1)]
+    found = []
+    for start, end in itertools.pairwise(edges):
+        inside = ordered[start:end]
+        if inside:
+            claimed = sum(probability for probability, _ in inside) / len(inside)
+            right = sum(correct for _, correct in inside) / len(inside)
+            found.append(Bin(claimed, right, len(inside)))
+    return Calibration(
+        error=sum(one.n * abs(one.claimed - one.right) for one in found) / len(ordered),
+        brier=sum((probability - correct) ** 2 for probability, correct in ordered) / len(ordered),
+        bins=tuple(found),
+    )
+
+
+def speed(milliseconds: Sequence[float]) -> Speed:
+    """The percentiles (nearest rank)."""
+    if not milliseconds:
+        return Speed(None, None)
+    ordered = sorted(milliseconds)
+    return Speed(*(ordered[max(0, math.ceil(part * len(ordered)) - 1)] for part in (0.50, 0.95)))
+
+
+def _mean(values: Sequence[float]) -> tuple[float | None, float | None]:
+    if not values:
+        return None, None
+    mean = sum(values) / len(values)
+    spread = sum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1)
+    return mean, math.sqrt(spread / len(values))
+
+
+def _curve(surest: Sequence[Case]) -> tuple[tuple[float, float], ...]:
+    """Precision at every hundredth of the cases; fewer points where there are fewer cases."""
+    points = []
+    right = 0
+    step = max(1, len(surest) // _POINTS)
+    for count, case in enumerate(surest, start=1):
+        right += case.exact
+        if count % step == 0 or count == len(surest):
+            points.append((count / len(surest), right / count))
+    return tuple(points)
+
+
+def _groups(
+    cases: Sequence[Case], name: Callable[[Case], str], order: Sequence[str] = ()
+) -> dict[str, Group]:
+    """Groups by name: in the given order, else the largest first."""
+    members: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        members[name(case)].append(case)
+    names = [one for one in order if one in members] or sorted(
+        members, key=lambda one: (-len(members[one]), one)
+    )
+    return {one: group(members[one]) for one in names}
+
+
+def _count(names: Iterable[str]) -> dict[str, int]:
+    counts: defaultdict[str, int] = defaultdict(int)
+    for name in names:
+        counts[name] += 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,100 @@
+"""A run's report: what was measured, on what, with which outcome. Knows its JSON; knows no terminal and no picture."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import lsp_server
+from lsp_server.bench.figures import Figures
+from lsp_server.completion.session import Session
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """A workspace as it was measured.
+
+    Attributes:
+        commit: empty when unknown.
+        fingerprint: of its source files, see ``files.fingerprint``.
+        files: source files in it.
+        files_asked: of these, how many were asked in.
+        rest, whole: places of each kind.
+    """
+
+    name: str
+    commit: str
+    fingerprint: str
+    files: int
+    files_asked: int
+    rest: int
+    whole: int
+
+
+class Product(msgspec.Struct, frozen=True):
+    """What was measured: the version of Offhand, the model and its file, the engine, settings that change answers."""
+
+    version: str
+    model: str
+    sha256: str
+    engine: str
+    multiline: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A run of ``offhand bench lines``.
+
+    Attributes:
+        seed: of the sample.
+        number: random cursors asked for in each workspace.
+    """
+
+    product: Product
+    seed: int
+    number: int
+    workspaces: tuple[Measured, ...]
+    figures: Figures
+
+
+def product(session: Session) -> Product:
+    """What a session with a loaded model is."""
+    model, worker = session.model, session.worker
+    loaded = worker.loaded if worker else None
+    return Product(
+        version=lsp_server.__version__,
+        model=f"{model.manifest.name} ({model.manifest.version})" if model else "",
+        sha256=model.manifest.model.sha256 if model else "",
+        engine=loaded.engine if loaded else "",
+        multiline=session.config.multiline,
+    )
+
+
+def to_json(report: Report, *, timings: bool = True) -> bytes:
+    """The report as indented JSON. The same figures make the same bytes.
+
+    Args:
+        timings: with milliseconds, which differ from run to run.
+    """
+    plain = _rounded(msgspec.to_builtins(report))
+    if not timings:
+        del plain["figures"]["speed"]
+    return msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n"
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a result, folders included.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers with at most four digits behind the point."""
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value

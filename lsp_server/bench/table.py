@@ -1,0 +1,95 @@
+"""A report as text for a terminal. Only words and lines; colours are the caller's business."""
+
+from collections.abc import Iterator, Mapping
+
+from lsp_server.bench.figures import Figures, Group, Share
+from lsp_server.bench.report import Report
+
+_BAR = 20
+
+
+def table(report: Report) -> str:
+    """The whole report."""
+    return "\n".join(_lines(report))
+
+
+def _lines(report: Report) -> Iterator[str]:
+    product, figures = report.product, report.figures
+    yield f"Offhand {product.version}, model {product.model}, sha256 {product.sha256[:12]}, seed {report.seed}"
+    for place in report.workspaces:
+        commit = f" {place.commit[:10]}" if place.commit else ""
+        yield (
+            f"  {place.name}{commit}: {place.rest} rests of lines and {place.whole} whole lines "
+            f"from {place.files_asked} of {place.files} files"
+        )
+    yield ""
+    yield from _groups(figures)
+    yield ""
+    yield from _gate(figures)
+
+
+def _groups(figures: Figures) -> Iterator[str]:
+    yield f"{'rest of the line':<22}{'n':>6}  {'exactly right':<14}{'':{_BAR}}  {'similarity':<11} first word  names"
+    yield _row("all", figures.all)
+    yield _row("rests with a word", figures.with_word)
+    for title, groups in (
+        ("language", figures.by_language),
+        ("workspace", figures.by_workspace),
+        ("length of the rest", figures.by_length),
+        ("cursor stands", figures.by_place),
+        ("syntax", figures.by_cursor),
+    ):
+        if len(groups) > 1:
+            yield from _section(title, groups)
+    yield ""
+    yield _row("whole lines", figures.whole)
+    if len(figures.whole_by_language) > 1:
+        yield from _section("whole, by language", figures.whole_by_language)
+
+
+def _section(title: str, groups: Mapping[str, Group]) -> Iterator[str]:
+    yield f"by {title}"
+    for name, group in groups.items():
+        yield _row(f"  {name}", group)
+
+
+def _row(name: str, group: Group) -> str:
+    part = group.exact.share or 0.0
+    bar = "█" * round(part * _BAR)
+    similarity = (
+        "-" if group.similarity is None else f"{group.similarity:4.1f} ± {group.similarity_error:.1f}"
+    )
+    return (
+        f"{name:<22}{group.n:>6}  {percent(group.exact):<14}{bar:<{_BAR}}  {similarity:<11} "
+        f"{percent(group.first_word, error=False):>10} {percent(group.identifiers, error=False):>6}"
+    )
+
+
+def _gate(figures: Figures) -> Iterator[str]:
+    gate, safe, calibration, speed = figures.gate, figures.syntax_safe, figures.calibration, figures.speed
+    parts = "".join(f"{f'{float(part):.0%}':>8}" for part in figures.precision)
+    rights = "".join(f"{percent(right, error=False):>8}" for right in figures.precision.values())
+    yield f"the surest part       {parts}"
+    yield f"  exactly right       {rights}"
+    yield (
+        f"the gate in force     shows {percent(gate.coverage)}, of these exactly right {percent(gate.precision)}, "
+        f"first word right {percent(gate.first_word)}, right as far as it goes {percent(gate.so_far)}"
+    )
+    if calibration.error is not None and calibration.brier is not None:
+        yield (
+            f"probability           calibration error {calibration.error:.3f}, Brier {calibration.brier:.3f}"
+        )
+    yield f"syntax                {percent(safe)} of {safe.n} shown texts add no parse error"
+    counts = ", ".join(f"{name} {count}" for name, count in figures.filters.items())
+    yield f"filters               {counts or 'changed nothing'}"
+    for reason, count in figures.nothing.items():
+        yield f"nothing               {count:>4}  {reason}"
+    if speed.p50 is not None and speed.p95 is not None:
+        yield f"first questions       median {speed.p50:.0f} ms, 95 % below {speed.p95:.0f} ms"
+
+
+def percent(share: Share, *, error: bool = True) -> str:
+    """A share in percent, with its standard error in points."""
+    if share.share is None or share.error is None:
+        return "-"
+    return f"{100 * share.share:.1f}" + (f" ± {100 * share.error:.1f} %" if error else " %")
