@@ -123,7 +123,9 @@ def test_why_without_a_server(tmp_path: Path) -> None:
 def test_usage(tmp_path: Path) -> None:
     """Help lists every command; a wrong one is exit status 2."""
     out = offhand(tmp_path, "--help")
-    assert all(command in out for command in ("serve", "complete", "demo", "doctor", "models", "why"))
+    assert all(
+        command in out for command in ("serve", "complete", "demo", "doctor", "models", "why", "bench")
+    )
     offhand(tmp_path, "no-such-command", status=2)
     assert re.fullmatch(r"offhand \d+\.\d+\.\d+\n", offhand(tmp_path, "--version"))
 

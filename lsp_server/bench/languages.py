@@ -77,8 +77,11 @@ def code_lines(language: Spoken, lines: Sequence[str]) -> list[CodeLine]:
     bare = [content(line) for line in lines]
     text = "\n".join(bare)
     kinds = bytearray(len(text) + 1)
+    letters = 0  # in front of the string that comes next: r"""..."""
     for offset, kind, value in _tokens(language, text):
-        kinds[offset : offset + len(value)] = bytes((_kind(kind),)) * len(value)
+        start, end = offset - letters, offset + len(value)
+        kinds[start:end] = bytes((_kind(kind),)) * (end - start)
+        letters = len(value) if kind in String.Affix else 0
     found = []
     begin = 0
     for number, line in enumerate(bare):
@@ -120,7 +123,8 @@ def identifiers(language: Spoken, before: str, text: str) -> list[str]:
 
 
 def _tokens(language: Spoken, text: str) -> Iterator[Token]:
-    tokens: Iterator[Token] = _lexer(language.lexer).get_tokens_unprocessed(text)
+    # With a line end, which some lexers need to recognise a comment.
+    tokens: Iterator[Token] = _lexer(language.lexer).get_tokens_unprocessed(text + "\n")
     return tokens
 
 

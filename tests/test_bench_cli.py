@@ -1,0 +1,71 @@
+"""``offhand bench`` from the outside, with the real model over small workspaces written here."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import SAMPLE, offhand
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """The sample of ``offhand demo``, and a file in a language without a grammar."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "inventory.py").write_bytes(SAMPLE.read_bytes())
+    lines = [f"    total := total + price{index}*count{index} // {index}" for index in range(20)]
+    (folder / "sum.go").write_text("package shop\n\nfunc sum() int {\n" + "\n".join(lines) + "\n}\n")
+    return folder
+
+
+@pytest.mark.slow
+def test_lines(tmp_path: Path, workspace: Path) -> None:
+    """The report adds up, is the same the second time, and nothing of the code is in what is written."""
+    kept, cases, drawn = (tmp_path / "results" / name for name in ("lines.json", "cases.jsonl", "lines.svg"))
+    arguments = ["bench", "lines", str(workspace), "-n", "12", "--name", "shop@abc123"]
+    out = offhand(tmp_path, *arguments, "--update", str(kept), "--cases", str(cases), "--picture", str(drawn))
+    assert "shop abc123: 12 rests of lines and 6 whole lines from 2 of 2 files" in out
+    assert drawn.read_text().startswith("<svg")
+
+    rows = [json.loads(line) for line in cases.read_text().splitlines()]
+    report = json.loads(kept.read_text())
+    figures = report["figures"]
+    rest = [row for row in rows if row["kind"] == "rest"]
+    assert len(rows) == 18
+    assert len({row["place"] for row in rows}) == 18
+    assert figures["all"]["n"] == len(rest) == 12
+    assert figures["all"]["exact"]["share"] == round(sum(row["exact"] for row in rest) / 12, 4)
+    assert sum(group["n"] for group in figures["by_language"].values()) == 12
+    assert sum(group["n"] for group in figures["by_length"].values()) == 12
+    assert figures["whole"]["n"] == 6
+    assert sum(figures["nothing"].values()) == sum(row["predicted"] == 0 for row in rest)
+    assert {row["source"] for row in rows} <= {"model", "memory", "nothing"}
+    assert all(row["confidence"]["logprob_sum"] <= 0 for row in rows if row["confidence"])
+    assert all(row["new_errors"] is None for row in rows if row["language"] == "go")
+    assert any(row["new_errors"] is not None for row in rows)
+    assert any(row["predicted"] for row in rows)
+    for word in ("inventory", "price1", "self"):
+        assert word not in kept.read_text() + cases.read_text()
+
+    again = json.loads(offhand(tmp_path, *arguments, "--json"))
+    assert again["figures"].pop("speed")["p50"] > 0
+    assert again == report
+
+
+def test_faults_are_one_sentence(tmp_path: Path) -> None:
+    """A folder that is not there, one without code, a wrong number: one sentence, no traceback."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "README.md").write_text("# Nothing\n" * 40)
+    empty = str(tmp_path / "empty")
+    for arguments, message, status in (
+        (["no-such-folder"], "There is no directory no-such-folder.", 1),
+        ([empty], "There are no source files with code in", 1),
+        ([empty, "--language", "go"], "There are no go source files with code in", 1),
+        ([empty, "--name", "a", "--name", "b"], "more names than directories", 1),
+        ([empty, "-n", "0"], "invalid", 2),
+        ([], "DIR", 2),
+    ):
+        out = offhand(tmp_path, "bench", "lines", *arguments, status=status)
+        assert message in out
+        assert "Traceback" not in out
