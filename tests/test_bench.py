@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from lsp_server.base.text import split_lines
 from lsp_server.bench import files
+from lsp_server.bench.compare import change, pairs
+from lsp_server.bench.compare import table as compared
 from lsp_server.bench.figures import (
     COVERAGES,
     Bin,
@@ -256,6 +258,21 @@ def test_calibration_by_hand() -> None:
     assert found.brier == pytest.approx((0 + 0.01 + 0.49 + 0.64) / 4)
     assert calibration([]).error is None
     assert sum(one.n for one in calibration([(0.5, True)] * 23).bins) == 23
+
+
+def test_comparison_by_hand() -> None:
+    """Two gained, one lost, of four: the difference is a quarter; its error is that of the four differences."""
+    found = change([(0, 1), (0, 1), (1, 0), (1, 1)])
+    assert (found.before, found.after, found.gained, found.lost) == (0.5, 0.75, 2, 1)
+    assert found.error == pytest.approx((((0.75**2) * 2 + 1.25**2 + 0.25**2) / 3 / 4) ** 0.5)
+
+
+def test_comparison_pairs_the_same_places() -> None:
+    """A place that only one run has is left out; a run compared with itself changed nothing."""
+    both = pairs(TEN, [*TEN[2:], case(99, -0.1, True)])
+    assert len(both) == 8
+    assert all(old.place == new.place for old, new in both)
+    assert "+0.0 ± 0.0" in compared(both)
 
 
 def test_percentiles() -> None:

@@ -48,9 +48,26 @@ def test_lines(tmp_path: Path, workspace: Path) -> None:
     for word in ("inventory", "price1", "self"):
         assert word not in kept.read_text() + cases.read_text()
 
+    same = offhand(tmp_path, "bench", "compare", str(cases), str(cases))
+    assert "rest exactly right              12" in same
     again = json.loads(offhand(tmp_path, *arguments, "--json"))
     assert again["figures"].pop("speed")["p50"] > 0
     assert again == report
+
+
+def test_compare_refuses_other_files(tmp_path: Path) -> None:
+    """A file that is not there, one with something else, two without a common place."""
+    (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
+    (tmp_path / "empty.jsonl").write_text("")
+    for name, message in (
+        ("nowhere.jsonl", "cannot be read"),
+        ("other.jsonl", "holds no cases"),
+        ("empty.jsonl", "no place in common"),
+    ):
+        path = str(tmp_path / name)
+        out = offhand(tmp_path, "bench", "compare", path, path, status=1)
+        assert message in out
+        assert "Traceback" not in out
 
 
 def test_faults_are_one_sentence(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def picture(report: Report) -> str:
     named = ("language", figures.by_language) if several else ("workspace", figures.by_workspace)
     rows = max(len(figures.by_length), len(named[1]), 1)
     plots_top = 220
-    bars_top = plots_top + _PLOT_HEIGHT + 110
+    bars_top = plots_top + _PLOT_HEIGHT + 95
     height = bars_top + rows * _ROW + 75
     left, right = _MARGIN, _MARGIN + _PANEL + _GAP
     parts = [
@@ -92,7 +92,7 @@ def _title(report: Report) -> Iterator[str]:
         (figures.whole.exact, "whole lines exactly right"),
         (gate.coverage, "of places get a suggestion"),
         (gate.precision, "of the shown exactly right"),
-        (gate.first_word, "of the shown right in the first word"),
+        (gate.first_word, "first word of the shown right"),
     )
     step = (_WIDTH - 2 * _MARGIN) / len(numbers)
     for index, (number, meaning) in enumerate(numbers):
@@ -118,10 +118,7 @@ def _gate(box: _Box, gate: Gate) -> Iterator[str]:
         return
     x, y = box.at(gate.coverage.share, gate.precision.share)
     yield f'<circle class="gate" cx="{x}" cy="{y}" r="7"/>'
-    near_right = gate.coverage.share > 0.7
-    yield _text(
-        x - 12 if near_right else x + 12, y - 8, "what the gate shows", "small end" if near_right else "small"
-    )
+    yield _text(x, y + 24, "what the gate shows", "small middle")
 
 
 def _calibration(box: _Box, calibration: Calibration) -> Iterator[str]:
@@ -171,8 +168,8 @@ def _frame(box: _Box, title: str, across: str, up: str) -> Iterator[str]:
             yield _text(left - 8, y + 4, f"{tick:.0%}".replace("%", " %"), "small end")
     x, y = box.at(0.5, 0)
     yield _text(x, y + 38, across, "small middle")
-    x, y = box.at(0.0, 1)
-    yield _text(x + 6, y + 15, up, "small")
+    x, y = box.at(1, 1)
+    yield _text(x, y - 9, up, "small end")
 
 
 def _ticks() -> Iterable[float]:

@@ -63,6 +63,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--update", type=Path, metavar="FILE", help="write the report as JSON without times, to keep in git"
     )
     lines.set_defaults(run=run_lines)
+    compare = benches.add_parser("compare", help="compare two runs of 'lines' over the same places")
+    compare.add_argument("before", type=Path, metavar="BEFORE.jsonl", help="what --cases wrote")
+    compare.add_argument("after", type=Path, metavar="AFTER.jsonl", help="the same of the other run")
+    compare.set_defaults(run=run_compare)
 
 
 def _positive(text: str) -> int:
@@ -84,6 +88,17 @@ def run_lines(arguments: argparse.Namespace) -> int:
     ]
     report, cases = asyncio.run(_measure(workspaces, arguments.n, arguments.seed, arguments.language))
     _show(report, cases, arguments)
+    return 0
+
+
+def run_compare(arguments: argparse.Namespace) -> int:
+    """Print what changed between two runs."""
+    from lsp_server.bench.compare import pairs, read, table
+
+    both = pairs(read(arguments.before), read(arguments.after))
+    if not both:
+        raise OffhandError("The two runs have no place in common: same workspaces, names and seed?")
+    print(table(both))
     return 0
 
 
