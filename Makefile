@@ -1,9 +1,10 @@
 # demo: set up and show real completions    test: set up and run every test    lint: only the static checks
+# results: measure the quality in WORKSPACES (folders) and keep it in results/; NAMES, in the same order, are NAME@COMMIT
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast lint editors vsix clean
+.PHONY: demo test fast lint results editors vsix clean
 
 demo: $(VENV)/ready
 	@$(BIN)/offhand demo
@@ -16,6 +17,12 @@ fast: $(VENV)/ready-dev
 
 lint: $(VENV)/ready-dev
 	$(BIN)/python -m pytest tests/test_house.py
+
+# With the default settings, whatever the user's own are.
+results: $(VENV)/ready
+	@test -n "$(WORKSPACES)" || { echo 'Name folders: make results WORKSPACES="one two"'; exit 2; }
+	OFFHAND_HOME=$(CURDIR)/.cache/results $(BIN)/offhand bench lines $(WORKSPACES) $(addprefix --name ,$(NAMES)) \
+	  --update results/lines.json --picture results/lines.svg
 
 # Real Neovims for the end-to-end tests (0.12, 0.10, 0.7). Without them those tests are skipped and say so.
 editors:

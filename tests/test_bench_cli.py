@@ -52,6 +52,7 @@ def test_lines(tmp_path: Path, workspace: Path) -> None:
     assert "rest exactly right              12" in same
     again = json.loads(offhand(tmp_path, *arguments, "--json"))
     assert again["figures"].pop("speed")["p50"] > 0
+    assert again["figures"].pop("curve")[-1] == [1.0, figures["precision"]["1.0"]["share"]]
     assert again == report
 
 
@@ -80,7 +81,8 @@ def test_faults_are_one_sentence(tmp_path: Path) -> None:
         ([empty], "There are no source files with code in", 1),
         ([empty, "--language", "go"], "There are no go source files with code in", 1),
         ([empty, "--name", "a", "--name", "b"], "more names than directories", 1),
-        ([empty, "-n", "0"], "invalid", 2),
+        ([empty, empty], "Two directories are called empty", 1),
+        ([empty, "-n", "0"], "'0' is not a number above 0", 2),
         ([], "DIR", 2),
     ):
         out = offhand(tmp_path, "bench", "lines", *arguments, status=status)

@@ -69,15 +69,16 @@ def product(session: Session) -> Product:
     )
 
 
-def to_json(report: Report, *, timings: bool = True) -> bytes:
+def to_json(report: Report, *, kept: bool = False) -> bytes:
     """The report as indented JSON. The same figures make the same bytes.
 
     Args:
-        timings: with milliseconds, which differ from run to run.
+        kept: for a file that is kept in git: without times, which differ from run to run, and without the many points of
+            the curve.
     """
     plain = _rounded(msgspec.to_builtins(report))
-    if not timings:
-        del plain["figures"]["speed"]
+    if kept:
+        del plain["figures"]["speed"], plain["figures"]["curve"]
     return msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n"
 
 

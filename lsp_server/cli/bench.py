@@ -70,10 +70,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return int(text)
 
 
 def run_lines(arguments: argparse.Namespace) -> int:
@@ -86,6 +85,10 @@ def run_lines(arguments: argparse.Namespace) -> int:
     workspaces = [
         files.workspace(root, name) for root, name in zip(arguments.directories, names, strict=False)
     ]
+    called = [workspace.name for workspace in workspaces]
+    for name in called:
+        if called.count(name) > 1:
+            raise OffhandError(f"Two directories are called {name}: tell them apart with --name.")
     report, cases = asyncio.run(_measure(workspaces, arguments.n, arguments.seed, arguments.language))
     _show(report, cases, arguments)
     return 0
@@ -174,7 +177,7 @@ def _show(report: "Report", cases: "list[Case]", arguments: argparse.Namespace) 
         if arguments.json not in (None, "-"):
             write(Path(arguments.json), to_json(report))
         if arguments.update:
-            write(arguments.update, to_json(report, timings=False))
+            write(arguments.update, to_json(report, kept=True))
         if arguments.cases:
             write(arguments.cases, b"".join(msgspec.json.encode(case) + b"\n" for case in cases))
         if arguments.picture:
