@@ -41,7 +41,7 @@ def test_lines(tmp_path: Path, workspace: Path) -> None:
     assert figures["whole"]["n"] == 6
     assert sum(figures["nothing"].values()) == sum(row["predicted"] == 0 for row in rest)
     assert {row["source"] for row in rows} <= {"model", "memory", "nothing"}
-    assert all(row["confidence"]["logprob_sum"] <= 0 for row in rows if row["confidence"])
+    assert all(row["confidence"]["features"]["mean"] <= 0 for row in rows if row["confidence"])
     assert all(row["new_errors"] is None for row in rows if row["language"] == "go")
     assert any(row["new_errors"] is not None for row in rows)
     assert any(row["predicted"] for row in rows)
