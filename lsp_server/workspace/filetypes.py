@@ -42,7 +42,7 @@ class FileTypes:
     def language(self, name: str) -> str | None:
         """The language of a file of this name (no folder); ``None`` when it is of no known kind of source."""
         key = os.path.splitext(name)[1].lower() or name
-        if key not in self._with_grammar:
+        if key and key not in self._with_grammar:
             # By extension, so that each is looked for once; a name without one is a kind of its own.
             self._with_grammar[key] = self._grammars.name_of_file("x" + key if key[0] == "." else key)
-        return self._with_grammar[key] or self._by_key.get(name) or self._by_key.get(key)
+        return self._with_grammar.get(key) or self._by_key.get(name) or self._by_key.get(key)

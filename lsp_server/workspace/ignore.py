@@ -146,16 +146,21 @@ class IgnoreRules:
         """
         path = os.path.normpath(path)
         name = os.path.basename(path)
-        if folder:
-            return self._folder(path).ignored
+        if folder:  # judged without its own files, which may not be written yet
+            return path not in self.roots and _skips(self._folder(os.path.dirname(path)), path)
         if sourcefile.secret(name) or sourcefile.machine_made(name):
             return True
         above = self._folder(os.path.dirname(path))
         return above.ignored or _judge(above, path, folder=False)
 
-    def refresh(self) -> None:
-        """Forget what was read, since ignore files have changed."""
-        self._folders = {}
+    def refresh(self, folder: str | None = None) -> None:
+        """Forget what was read, since ignore files have changed; with a folder, there and below it alone."""
+        below = f"{folder}{os.sep}"
+        self._folders = {
+            path: known
+            for path, known in list(self._folders.items())
+            if folder is not None and path != folder and not path.startswith(below)
+        }
 
     def _folder(self, path: str) -> _Folder:
         known = self._folders
@@ -170,7 +175,7 @@ class IgnoreRules:
         if found is None:
             found = known[place] = self._root(place)
         for place in reversed(missing):
-            found = known[place] = self._below(place, found)
+            found = known[place] = _IGNORED if _skips(found, place) else self._extend(place, found)
         return found
 
     def _root(self, root: str) -> _Folder:
@@ -186,21 +191,6 @@ class IgnoreRules:
         for place in reversed(above):
             folder = self._extend(place, folder)
         return folder
-
-    def _below(self, path: str, above: _Folder) -> _Folder:
-        if above.ignored:
-            return _IGNORED
-        name = os.path.basename(path)
-        if name.startswith(".") or _FOLDERS.match(name) or _judge(above, path, folder=True):
-            return _IGNORED
-        for marker, only, acquits in _MARKERS:
-            if (
-                only in ("", name)
-                and os.path.lexists(os.path.join(path, marker))
-                and not (acquits and os.path.lexists(os.path.join(path, acquits)))
-            ):
-                return _IGNORED
-        return self._extend(path, above)
 
     def _extend(self, path: str, above: _Folder) -> _Folder:
         """What counts in a folder: what counts above it, and its own files."""
@@ -224,6 +214,19 @@ def user_ignore_file() -> str:
     """Where git looks for the user's own ignore file when ``core.excludesFile`` is not set (gitignore(5))."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
     return os.path.join(home, "git", "ignore")
+
+
+def _skips(above: _Folder, path: str) -> bool:
+    """Whether a folder is ignored, given what counts in the one above."""
+    name = os.path.basename(path)
+    if above.ignored or name.startswith(".") or _FOLDERS.match(name) or _judge(above, path, folder=True):
+        return True
+    return any(
+        only in ("", name)
+        and os.path.lexists(os.path.join(path, marker))
+        and not (acquits and os.path.lexists(os.path.join(path, acquits)))
+        for marker, only, acquits in _MARKERS
+    )
 
 
 def _judge(above: _Folder, path: str, folder: bool) -> bool:
