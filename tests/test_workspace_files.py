@@ -489,7 +489,7 @@ def test_the_tree_holds_to_its_limits(tmp_path: Path) -> None:
     seen = Seen(root)
     tree = WorkspaceTree([str(root)], TYPES, seen.changed, seen.removed, limits=Limits(files=2))
     seen.until(lambda: seen.names == {"a.py", "b.py"})
-    write(root, "c.py")
     (root / "a.py").unlink()
+    write(root, "c.py", "d.py")
     seen.until(lambda: seen.names == {"b.py", "c.py"})
     tree.close()
