@@ -2,7 +2,7 @@
 
 Why not watchdog here, as everywhere else. Its recursive watch also covers what is ignored; a watch for each
 folder costs it a thread each (version 7) or an inotify instance each (version 6; 128 are the usual limit). It
-says nothing when the watches run out below a root, nor when the kernel's queue overflows.
+tells no listener when the watches run out below a root, nor when the kernel's queue overflows.
 """
 
 import ctypes
