@@ -12,6 +12,7 @@ from lsp_server.engine.memory import store
 from lsp_server.engine.memory.mixture import Probabilities, shipped, support
 from lsp_server.engine.memory.segment import REACH, Segment
 from lsp_server.engine.memory.store import Memory
+from lsp_server.engine.messages import DELETED_LINES
 
 VOCABULARY = 6
 EVEN = np.full(VOCABULARY, 1 / VOCABULARY)
@@ -97,7 +98,7 @@ def test_where_a_match_stands() -> None:
     memory = Memory(VOCABULARY)
     memory.remember("a/own", [[1, 2, 0], [1, 2, 1]])
     memory.remember("a/open", [[1, 2, 2]])
-    memory.remember(store.DELETED_LINES, [[1, 2, 5]])
+    memory.remember(DELETED_LINES, [[1, 2, 5]])
     memory.learn([("a/near", [[1, 2, 3]]), ("b/far", [[1, 2, 4]])])
     assert follows(memory, [1, 2], "a/own") == {
         0: {store.ABOVE},

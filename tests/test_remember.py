@@ -1,16 +1,22 @@
 """What the memory is told of a document: everything but the line that is being written, and only when that changed."""
 
+import os
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from lsp_server.base.config import Config
 from lsp_server.completion import snapshot as snapshots
-from lsp_server.completion.remember import forget, learn, remember
+from lsp_server.completion.remember import deletions, forget, learn, remember
 from lsp_server.completion.session import Session
+from lsp_server.engine.messages import DELETED_LINES
 from lsp_server.workspace.documents import Change
+from lsp_server.workspace.filetypes import FileTypes
+from lsp_server.workspace.tree import WorkspaceTree
 
 URI = "file:///a/b.py"
+PATH = os.path.normpath("/a/b.py")
 
 
 class Ear:
@@ -47,7 +53,7 @@ def write(session: Session, line: int, change: Change | None = None) -> None:
 def test_the_line_being_written_is_left_out(session: Session, ear: Ear) -> None:
     """Two pieces; the first without its last line ends, or the memory would take the line for an empty one."""
     write(session, 3)
-    assert ear.heard == [(URI, ("one\ntwo", "\nfour"))]
+    assert ear.heard == [(PATH, ("one\ntwo", "\nfour"))]
 
 
 def test_told_once(session: Session, ear: Ear) -> None:
@@ -56,9 +62,9 @@ def test_told_once(session: Session, ear: Ear) -> None:
     write(session, 3, Change("x", (3, 0), (3, 0)))
     assert len(ear.heard) == 1
     write(session, 3, Change("y", (0, 0), (0, 0)))
-    assert ear.heard[1:] == [(URI, ("yone\ntwo", "\nfour"))]
+    assert ear.heard[1:] == [(PATH, ("yone\ntwo", "\nfour"))]
     write(session, 4)
-    assert ear.heard[2:] == [(URI, ("yone\ntwo\n\nxthree", "\n"))]
+    assert ear.heard[2:] == [(PATH, ("yone\ntwo\n\nxthree", "\n"))]
 
 
 def test_opened_and_closed(session: Session, ear: Ear) -> None:
@@ -67,7 +73,7 @@ def test_opened_and_closed(session: Session, ear: Ear) -> None:
     assert document is not None
     learn(session, document)
     forget(session, URI)
-    assert ear.heard == [(URI, ("one\ntwo\n\nthree\nfour",)), (URI, ())]
+    assert ear.heard == [(PATH, ("one\ntwo\n\nthree\nfour",)), (PATH, ())]
 
 
 def test_without_a_worker_nothing_is_kept(session: Session) -> None:
@@ -75,3 +81,40 @@ def test_without_a_worker_nothing_is_kept(session: Session) -> None:
     session.worker = None
     write(session, 3)
     assert not session.remembered
+
+
+@pytest.mark.parametrize(
+    ("change", "heard"),
+    [
+        (Change("", (0, 0), (2, 0)), ["one\ntwo\n"]),
+        (Change("", (0, 2), (0, 3)), []),  # a character
+        (Change("one\nnew", (0, 0), (0, 3)), []),  # nothing is gone
+        (Change("    one\n    two\n", (0, 0), (2, 0)), []),  # only indented
+        (Change("two\n\nthree\nfour"), ["one\n"]),  # the whole document anew, as formatters do
+        (Change("", (2, 0), (3, 0)), []),  # a blank line is nothing to remember
+    ],
+)
+def test_deleted_lines_stay_known(session: Session, ear: Ear, change: Change, heard: list[str]) -> None:
+    """Whole lines that nothing in their place says again, whatever the indentation, are told as a text of their own."""
+    document = session.documents.get(URI)
+    assert document is not None
+    before = document.snapshot_lines()
+    document.apply([change], 1, "utf-16")
+    deletions(session, document, before, [change])
+    assert ear.heard == [(DELETED_LINES, tuple(heard))] * bool(heard)
+
+
+def test_ignored_and_secret_documents_are_not_told(session: Session, ear: Ear, tmp_path: Path) -> None:
+    """What git or the user ignores, and what is for keys by its name, is no memory, though it may be open."""
+    (tmp_path / ".gitignore").write_text("/private/\n")
+    (tmp_path / "private").mkdir()
+    session.workspace = WorkspaceTree([str(tmp_path)], FileTypes(session.grammars), print, print)
+    try:
+        for name in ("private/a.py", "secrets.py", "b.py"):
+            path = tmp_path / name
+            document = session.documents.open(path.as_uri(), "python", 0, "one\ntwo\n")
+            learn(session, document)
+            remember(session, snapshots.take(document, None, 0, 0))
+        assert {name for name, _ in ear.heard} == {str(tmp_path / "b.py")}
+    finally:
+        session.workspace.close()

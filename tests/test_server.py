@@ -125,13 +125,16 @@ async def test_settings_file_is_read_again_when_it_changes(home: Path) -> None:
 
 
 async def test_an_unknown_model_is_named(home: Path) -> None:
-    """A model that is not there makes one message that lists those that are; requests are answered null."""
+    """A model that is not there makes one message that lists those that are; the memory answers alone."""
     client = await RawClient.start(home)
     await client.initialize({"engine": "fake", "model": "no-such-model"})
     await client.until(lambda: client.messages())
     client.open(CODE)
-    assert await client.inline(*CURSOR) is None
-    assert (await client.command("offhand.status"))["state"] == "error"
+    answer = await client.inline(*CURSOR)
+    assert answer is not None
+    assert answer["insertText"] == "ute(value)"
+    status = await client.command("offhand.status")
+    assert (status["state"], status["answered_from"]["memory"]) == ("error", 1)
     assert await client.goodbye() == 0
     await client.close()
     assert len(client.messages()) == 1

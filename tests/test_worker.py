@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from bundled import complete_message, load_message
 
@@ -18,10 +19,13 @@ from lsp_server.engine.messages import (
     MAX_FRAME,
     Cancel,
     Finished,
+    Learn,
+    Learnt,
     Load,
     Loaded,
     LoadFailed,
     Partial,
+    Remember,
     Stop,
     ToServer,
     ToWorker,
@@ -48,8 +52,23 @@ class Worker:
         assert self.child.stdout is not None
         return to_server(self.child.stdout.read(length(self.child.stdout.read(LENGTH))))
 
+    def load(self, message: Load) -> Loaded:
+        """Have it load a model, and wait until it is there."""
+        self.send(message)
+        assert isinstance(self.receive(), Learnt)
+        loaded = self.receive()
+        assert isinstance(loaded, Loaded)
+        return loaded
+
+    def refused(self, message: Load) -> LoadFailed:
+        """Have it load a model, and wait until it says that it does not."""
+        self.send(message)
+        while not isinstance(refused := self.receive(), LoadFailed):
+            assert isinstance(refused, Learnt)
+        return refused
+
     def finished(self) -> Finished:
-        while isinstance(message := self.receive(), Partial):
+        while isinstance(message := self.receive(), Partial | Learnt):
             pass
         assert isinstance(message, Finished)
         return message
@@ -79,9 +98,7 @@ def started(folder: Path | None = None, **environment: str) -> Iterator[Worker]:
 def test_load_complete_end() -> None:
     """The whole life: load, answer in order, end with stdin, and not one stray byte on stdout."""
     with started() as worker:
-        worker.send(load_message("fake"))
-        loaded = worker.receive()
-        assert isinstance(loaded, Loaded)
+        loaded = worker.load(load_message("fake"))
         assert (loaded.engine, loaded.vocabulary, loaded.context) == ("fake", 4096, 512)
         worker.send(*(complete_message(FILE + "def total(val", id=id) for id in (1, 2)))
         answers = [worker.finished(), worker.finished()]
@@ -93,10 +110,8 @@ def test_load_complete_end() -> None:
 def test_a_block_comes_line_by_line() -> None:
     """The server can show the first line before the last is there."""
     with started() as worker:
-        worker.send(
-            load_message("fake"), complete_message(FILE + "def total(values):", Stop("block", indent=0))
-        )
-        assert isinstance(worker.receive(), Loaded)
+        worker.load(load_message("fake"))
+        worker.send(complete_message(FILE + "def total(values):", Stop("block", indent=0)))
         first = worker.receive()
         assert isinstance(first, Partial)
         assert first.text == "\n    result = sum(values)"
@@ -110,10 +125,8 @@ def test_cancel_reaches_running_and_waiting_requests() -> None:
         FILE * 4 + "x = ", Stop("block", indent=-1, max_lines=1000), id=1, max_tokens=400
     )
     with started() as worker:
-        worker.send(
-            slow, endless, complete_message(FILE, id=2), complete_message(FILE + "def total(val", id=3)
-        )
-        assert isinstance(worker.receive(), Loaded)
+        worker.load(slow)
+        worker.send(endless, complete_message(FILE, id=2), complete_message(FILE + "def total(val", id=3))
         worker.send(Cancel(2), Cancel(1), Cancel(99))
         answers = [worker.finished() for _ in range(3)]
         assert [(answer.id, answer.reason, answer.text) for answer in answers] == [
@@ -129,8 +142,8 @@ def test_it_ends_with_its_stdin_even_while_it_computes() -> None:
     """A server that was killed leaves no process behind."""
     with started() as worker:
         endless = complete_message(FILE, Stop("block", indent=-1, max_lines=1000), max_tokens=400)
-        worker.send(load_message("fake", delay_ms=60_000.0), endless)
-        assert isinstance(worker.receive(), Loaded)
+        worker.load(load_message("fake", delay_ms=60_000.0))
+        worker.send(endless)
         assert worker.end()[0] == 0
 
 
@@ -155,6 +168,51 @@ def test_what_is_no_message_ends_it_with_a_sentence(junk: bytes) -> None:
         assert (code, out) == (2, b"")
         assert err.startswith(b"offhand worker: ")
         assert err.count(b"\n") == 1
+
+
+def test_the_memory_answers_alone_while_there_is_no_model(tmp_path: Path) -> None:
+    """While a model is loaded, when it was refused, and when the time was over before it said a word; what nobody
+    wrote before it does not say."""
+    ask = [complete_message("x = " + text, id=id) for id, text in enumerate(("zebra.gra", "something.el"))]
+    seen = Remember("d", ("zebra.graze(meadow)\n",))
+
+    def answers(worker: Worker) -> list[tuple[str, str]]:
+        return [(answer.source, answer.text) for answer in (worker.finished(), worker.finished())]
+
+    with started() as worker:
+        worker.refused(load_message("ctransformers", model=str(tmp_path / "absent")))
+        worker.send(seen, *ask)
+        assert answers(worker) == [("memory", "ze(meadow)"), ("memory", "")]
+    with started() as worker:
+        worker.load(load_message("memory"))
+        worker.send(seen, *ask)
+        assert answers(worker) == [("memory", "ze(meadow)"), ("memory", "")]
+    with started() as worker:
+        worker.load(load_message("fake", delay_ms=200.0))
+        worker.send(seen, *(msgspec.structs.replace(question, deadline_ms=50) for question in ask))
+        assert answers(worker) == [("memory", "ze(meadow)"), ("memory", "")]
+
+
+def test_files_are_read_into_the_memory(tmp_path: Path) -> None:
+    """Once a file was read its text is copied; when it has changed the new text is, when it is gone nothing is."""
+    file, binary = tmp_path / "seen.py", tmp_path / "image.py"
+    file.write_text("zebra.graze(meadow)\n")
+    binary.write_bytes(bytes(100))
+
+    def told(worker: Worker, times: int) -> tuple[int, str]:
+        worker.send(Learn((str(file), str(binary), str(tmp_path / "absent.py"))))
+        while not isinstance(learnt := worker.receive(), Learnt) or learnt.read < 3 * times:
+            assert isinstance(learnt, Learnt)
+        worker.send(complete_message("x = zebra.gra"))
+        return learnt.documents, worker.finished().text
+
+    with started() as worker:
+        worker.load(load_message("memory"))
+        assert told(worker, 1) == (1, "ze(meadow)")
+        file.write_text("zebra.graze(hill)\n")
+        assert told(worker, 2) == (1, "ze(hill)")
+        file.unlink()
+        assert told(worker, 3) == (0, "")
 
 
 def test_a_request_without_a_model_is_answered() -> None:
@@ -182,11 +240,8 @@ def test_a_bad_model_is_refused_and_the_worker_lives(tmp_path: Path, name: str) 
     """The reason comes as a message; another load can follow."""
     load, complaint = bad_loads(tmp_path)[name]
     with started() as worker:
-        worker.send(load, load_message("fake"))
-        refused = worker.receive()
-        assert isinstance(refused, LoadFailed)
-        assert complaint in refused.message
-        assert isinstance(worker.receive(), Loaded)
+        assert complaint in worker.refused(load).message
+        worker.load(load_message("fake"))
 
 
 def test_nothing_of_the_users_folder_is_imported(tmp_path: Path) -> None:
@@ -194,8 +249,7 @@ def test_nothing_of_the_users_folder_is_imported(tmp_path: Path) -> None:
     for name in ("msgspec", "numpy", "tokenizers", "queue", "lsp_server", "ctransformers"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong file was imported')")
     with started(tmp_path) as worker:
-        worker.send(load_message("ctransformers"))
-        assert isinstance(worker.receive(), Loaded)
+        worker.load(load_message("ctransformers"))
         assert worker.end() == (0, b"", b"")
 
 
@@ -209,8 +263,8 @@ def test_what_prints_does_not_reach_the_protocol(tmp_path: Path) -> None:
         "sys.addaudithook(hook)\n"
     )
     with started(PYTHONPATH=str(tmp_path)) as worker:
-        worker.send(load_message("fake"), complete_message(FILE + "def total(val"))
-        assert isinstance(worker.receive(), Loaded)
+        worker.load(load_message("fake"))
+        worker.send(complete_message(FILE + "def total(val"))
         assert worker.finished().text == "ues):"
         assert worker.end() == (0, b"", b"native python\n")
 
@@ -227,8 +281,10 @@ def modules_after(code: str) -> set[str]:
 
 def test_the_worker_imports_no_server_and_no_network() -> None:
     """Its start is quick, and it has no code that could talk to anyone."""
-    load = "from lsp_server.engine import worker; from bundled import load_message; "
-    loaded = modules_after(load + "worker.load(load_message('ctransformers'))")
+    loaded = modules_after(
+        "from lsp_server.engine import inbox, worker, desk; from bundled import load_message; "
+        "box = inbox.Inbox(); desk.Desk(box, lambda message: None).load(load_message('ctransformers'), 0.0); box.next()"
+    )
     forbidden = {
         "pygls",
         "lsprotocol",

@@ -22,9 +22,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "bundled"
     )
     engine: Annotated[
-        Literal["auto", "ctransformers", "fake"],
+        Literal["auto", "ctransformers", "memory", "fake"],
         Meta(
-            description="What evaluates the model; 'auto' picks the best that can run it. 'fake' is for tests."
+            description="What evaluates the model; 'auto' picks the best that can run it, 'memory' uses no model and "
+            "only repeats what you wrote, for the slowest machines. 'fake' is for tests."
         ),
     ] = "auto"
     threads: Annotated[
@@ -51,6 +52,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "that have not asked for ghost text."
         ),
     ] = "auto"
+    workspace: Annotated[
+        bool, Meta(description="Also learn from the files of the workspace that are not open.")
+    ] = True
     disabled_languages: Annotated[
         tuple[str, ...], Meta(description="Languages to stay silent in, by the editor's language id.")
     ] = ()

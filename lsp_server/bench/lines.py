@@ -16,6 +16,7 @@ from lsp_server.bench.files import Workspace, read
 from lsp_server.bench.sample import Kind, Place, hole
 from lsp_server.bench.score import length_class, place_class, score
 from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion import workspace as workspaces
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.remember import forget
 from lsp_server.completion.session import Session
@@ -89,8 +90,10 @@ class Case(msgspec.Struct, frozen=True):
 async def prepare(session: Session, root: Path) -> None:
     """Let the session get ready for a workspace, as it does when an editor opens the folder. No document is open yet.
 
-    Whatever reads the workspace's files must take an open document's text for the file's, or it would know the answers.
+    An open document's text counts as its file's, so the memory does not know the answers.
     """
+    workspaces.follow(session, [str(root)])
+    await workspaces.settled(session)
 
 
 async def measure(session: Session, workspace: Workspace, places: Sequence[Place]) -> AsyncIterator[Case]:
@@ -104,6 +107,7 @@ async def measure(session: Session, workspace: Workspace, places: Sequence[Place
         case = await _ask(session, workspace, place)
         if case is not None:
             yield case
+    workspaces.leave(session)
 
 
 async def _ask(session: Session, workspace: Workspace, place: Place) -> Case | None:
@@ -132,6 +136,7 @@ async def _ask(session: Session, workspace: Workspace, place: Place) -> Case | N
     finally:
         session.documents.close(uri)
         forget(session, uri)
+        await workspaces.settled(session)
         session.cache.clear()
     before = content(lines[place.line])[: place.column]
     result = score(language, before, text, place.truth)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lsp_server.base.parts import Part
+from lsp_server.base.uri import path_of
 from lsp_server.completion import filters, gate
 from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
 from lsp_server.completion.look import View, look
@@ -223,7 +224,7 @@ async def _ask(
         raise Nothing("no model is loaded")
     stop, tokens = _stop(session, view.context)
     finished = await session.worker.complete(
-        prompt.parts, stop, tokens, session.config.deadline_ms, view.snapshot.uri
+        prompt.parts, stop, tokens, session.config.deadline_ms, path_of(view.snapshot.uri)
     )
     if finished is None:
         raise Nothing(session.worker.last_failure)

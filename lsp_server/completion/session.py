@@ -20,6 +20,7 @@ from lsp_server.context.languages import Grammar, Grammars
 from lsp_server.engine.client import WorkerClient
 from lsp_server.models.store import Model
 from lsp_server.workspace.documents import Documents
+from lsp_server.workspace.tree import WorkspaceTree
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,9 @@ class Session:
         self.trouble = ""
         self.starting = asyncio.Lock()
         self.started = asyncio.Event()
+        self.workspace: WorkspaceTree | None = None
+        self.ignored: dict[str, bool] = {}
+        self.deleted: deque[list[str]] = deque()
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.speculation: asyncio.Task[None] | None = None
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
@@ -127,6 +131,12 @@ class Session:
             "answered_from": {name: metrics.answered_from[name] for name in sources},
             "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
             "latency_ms": metrics.latency_ms(),
+            "memory": {
+                "documents": worker.learnt.documents if worker else 0,
+                "tokens": worker.learnt.tokens if worker else 0,
+                "reading": bool(worker and worker.reading),
+                "fault": self.workspace.fault if self.workspace else "",
+            },
             "worker": {
                 "pid": worker.pid if worker else None,
                 "restarts": worker.restarts if worker else 0,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lsp_server.base.errors import OffhandError
 from lsp_server.completion.remember import learn
 from lsp_server.completion.session import Session
-from lsp_server.engine.client import WorkerClient
+from lsp_server.engine.client import WorkerClient, without_model
 from lsp_server.engine.messages import Load
 from lsp_server.models import store
 from lsp_server.models.store import Model
@@ -30,14 +30,25 @@ async def start_engine(session: Session, on_state: Callable[[], None]) -> None:
             model = await asyncio.get_running_loop().run_in_executor(None, _checked, session.config.model)
             session.model = model
             session.worker = WorkerClient(load_message(session, model), on_state=on_state)
-            for document in session.documents:
-                learn(session, document)
         except OffhandError as error:
-            session.model = None
             session.trouble = str(error)
             logger.warning("%s", error)
+            _without_model(session, on_state)
+        for document in session.documents:
+            learn(session, document)
         session.started.set()
     on_state()
+
+
+def _without_model(session: Session, on_state: Callable[[], None]) -> None:
+    """Let the memory answer alone, with the tokens of the model that ships, if that is whole at least."""
+    try:
+        session.model = store.find("bundled")
+    except OffhandError:
+        session.model = None
+    else:
+        load = without_model(load_message(session, session.model))
+        session.worker = WorkerClient(load, on_state=on_state)
 
 
 def _checked(name: str) -> Model:

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -22,6 +22,8 @@ from lsp_server.engine.messages import (
     Cancel,
     Complete,
     Finished,
+    Learn,
+    Learnt,
     Load,
     Loaded,
     LoadFailed,
@@ -35,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 State = Literal["starting", "loading", "ready", "backing_off", "refused", "stopped"]
 
-#: In these a request need not wait any longer.
+#: In these there is nothing to wait for.
 _SETTLED: frozenset[State] = frozenset(("ready", "refused", "stopped"))
 
 #: Pause before the next worker after one died (s); it doubles until a request succeeds.
@@ -53,8 +55,11 @@ _HANGS_S = 10.0
 #: Exit codes of a worker that failed before it touched the model: a Python exception, a bad message.
 _NOT_THE_FILE = (1, 2)
 
-#: Documents that a new worker is told again.
-_REMEMBERED = 16
+#: Open documents that a new worker is told again.
+_REMEMBERED = 32
+
+#: How long a question waits for a model that is being loaded; then the memory answers alone (s).
+_PATIENCE_S = 0.5
 
 
 class _Request(msgspec.Struct):
@@ -68,6 +73,7 @@ class WorkerClient:
     Attributes:
         state: what the worker is up to.
         loaded: what it said about the model, while it has one.
+        learnt: what it said about its memory last.
         refusal: why the model is refused, for the user; empty unless ``state`` is ``refused``.
         last_failure: why the last request that got nothing got nothing.
         restarts: workers started so far, less the first.
@@ -90,6 +96,8 @@ class WorkerClient:
         """
         self.state: State = "starting"
         self.loaded: Loaded | None = None
+        self.learnt = Learnt(0, 0, 0)
+        self._has_memory = False  # of this worker's it was said that it can answer
         self.refusal = ""
         self.last_failure = ""
         self._trouble = ""  # why there is no worker just now
@@ -101,13 +109,15 @@ class WorkerClient:
         self._process: process.Process | None = None
         self._requests: dict[int, _Request] = {}
         self._remembered: OrderedDict[str, Remember] = OrderedDict()
+        self._files: dict[str, None] = {}
+        self._told = 0  # paths that this worker was told
         self._ids = itertools.count(1)
         self._deaths = 0
         self._pause = _FIRST_PAUSE_S
         self._heard = 0.0
         self._changing = asyncio.Lock()
         loop = asyncio.get_running_loop()
-        self._settled: asyncio.Future[None] = loop.create_future()
+        self._change: asyncio.Future[None] = loop.create_future()
         self._supervisor = loop.create_task(self._supervise())
 
     # --- for the server
@@ -121,7 +131,7 @@ class WorkerClient:
         document: str = "",
         on_partial: Callable[[str], None] | None = None,
     ) -> Finished | None:
-        """Complete a prompt; waits for a worker that is still loading.
+        """Complete a prompt; waits for a worker that is still starting.
 
         Cancelling the task that waits here cancels the work within one token.
 
@@ -135,10 +145,8 @@ class WorkerClient:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + deadline_ms / 1000
-        if self.state not in _SETTLED:
-            await asyncio.wait((self._settled,), timeout=deadline_ms / 1000)
-        worker = self._process
-        if self.state != "ready" or worker is None:
+        worker = await self._answering(deadline)
+        if worker is None:
             self.last_failure = self.refusal or self._trouble or f"the worker is not ready ({self.state})"
             return None
         left = max(1, int((deadline - loop.time()) * 1000))
@@ -166,6 +174,17 @@ class WorkerClient:
             worker.kill()
         return None
 
+    async def _answering(self, deadline: float) -> process.Process | None:
+        """The worker, once it can answer; ``None`` if there is none by the deadline (the loop's clock)."""
+        loop, limit = asyncio.get_running_loop(), deadline
+        while self.state not in _SETTLED:
+            if self._has_memory:
+                limit = min(limit, loop.time() + _PATIENCE_S)
+            if loop.time() >= limit:
+                break
+            await asyncio.wait((self._change,), timeout=limit - loop.time())
+        return self._process if self._has_memory else None
+
     def remember(self, document: str, pieces: tuple[str, ...]) -> None:
         """Have the worker learn a document for its copy memory, now and whenever it is started anew.
 
@@ -176,10 +195,25 @@ class WorkerClient:
         self._remembered.move_to_end(document)
         while len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
-        if self.loaded is not None:
-            self._tell(message)
+        self._tell(message)
 
-    def _tell(self, message: Remember) -> None:
+    def learn(self, paths: Iterable[str]) -> None:
+        """Have the worker keep its memory in step with files, now and whenever it is started anew.
+
+        Args:
+            paths: files that are there, have changed, or are gone: it looks.
+        """
+        told = tuple(paths)
+        self._files.update(dict.fromkeys(told))
+        self._told += len(told)
+        self._tell(Learn(told))
+
+    @property
+    def reading(self) -> bool:
+        """Whether files that it was told of are still to be read."""
+        return self._told > self.learnt.read
+
+    def _tell(self, message: Remember | Learn) -> None:
         if self._process is not None:
             with contextlib.suppress(EngineError):  # it died just now: the next one is told
                 self._process.send(message)
@@ -191,11 +225,12 @@ class WorkerClient:
             forget_quarantine: give a model file that killed workers another chance.
         """
         async with self._changing:
+            self.refusal = ""
             self._enter("starting")
             await self._end()
             if forget_quarantine:
                 quarantine.remove(self._load.sha256)
-            self._deaths, self._pause, self.refusal = 0, _FIRST_PAUSE_S, ""
+            self._deaths, self._pause = 0, _FIRST_PAUSE_S
             self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
 
     async def close(self) -> None:
@@ -224,21 +259,22 @@ class WorkerClient:
         while True:
             self.restarts += 1
             self._enter("starting")
-            if self._model_file:
-                self.refusal = quarantine.reason(self._load.sha256)
-            if not self.refusal:
-                await self._live()
-            if self.refusal:
-                logger.error("%s", self.refusal)
-                self._enter("refused")
-                return
+            if self._model_file and not self.refusal and (reason := quarantine.reason(self._load.sha256)):
+                self._refuse(reason)
+            await self._live(without_model(self._load) if self.refusal else self._load)
             logger.warning("%s", self._trouble)
             pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE_S)
             self._enter("backing_off")  # not yet if the worker never started
             await asyncio.sleep(pause)
 
-    async def _live(self) -> None:
-        """Start a worker and return when it is gone; ``_trouble`` or ``refusal`` then says why."""
+    def _refuse(self, reason: str) -> None:
+        """Do without the model from now on: the memory answers alone."""
+        logger.error("%s", reason)
+        self.refusal = reason
+        self._enter("refused")
+
+    async def _live(self, load: Load) -> None:
+        """Start a worker and return when it is gone; ``_trouble`` then says why."""
         try:
             worker = await process.start(self._command, self._environment, self._receive)
         except OSError as error:
@@ -246,14 +282,18 @@ class WorkerClient:
             return
         self._process = worker
         try:
-            worker.send(self._load)
+            worker.send(load)
+            for remembered in self._remembered.values():
+                worker.send(remembered)
+            self.learnt, self._told = Learnt(0, 0, 0), len(self._files)
+            if self._files:
+                worker.send(Learn(tuple(self._files)))
             self._enter("loading")
             await asyncio.wait((worker.ended,))
-            if not self.refusal:
-                self._enter("backing_off")
+            self._enter("backing_off")
         finally:
             self._process = None
-            was_loading, self.loaded = self.loaded is None, None
+            was_loading, self.loaded, self._has_memory = self.loaded is None, None, False
             await worker.gone()
             self._trouble = worker.failure or f"the worker died: {process.describe(worker.exit_code)}"
             self._answer_all_with_nothing()
@@ -267,17 +307,18 @@ class WorkerClient:
         self._deaths += 1
         if self._deaths < _TOO_MANY_DEATHS:
             return
-        self.refusal = (
+        reason = (
             f"The model file {self._model_file} made the engine crash {self._deaths} times "
             f"({process.describe(exit_code)}) and is not loaded any more. Choose another model, or copy this one "
             "again and restart the worker from the editor to give it another chance."
         )
-        quarantine.add(self._load.sha256, self.refusal)
+        quarantine.add(self._load.sha256, reason)
+        self._refuse(reason)
 
     @property
     def _model_file(self) -> str:
-        """The file that may be to blame; the fake engine reads none."""
-        return "" if self._load.engine == "fake" else self._load.model
+        """The file that may be to blame; some engines read none."""
+        return "" if self._load.engine in ("fake", "memory") else self._load.model
 
     async def _end(self) -> None:
         self._supervisor.cancel()
@@ -295,13 +336,15 @@ class WorkerClient:
                 _guarded(request.on_partial, message.text)
         elif isinstance(message, Loaded):
             self.loaded, self._trouble = message, ""
-            for remembered in self._remembered.values():
-                self._tell(remembered)
             self._enter("ready")
+        elif isinstance(message, Learnt):
+            self.learnt = message
+            if not self._has_memory:
+                self._has_memory = True
+                self._changed()
+            _guarded(self._on_state)
         elif isinstance(message, LoadFailed):
-            self.refusal = message.message
-            if self._process is not None:
-                self._process.kill()
+            self._refuse(message.message)
 
     def _finish(self, finished: Finished) -> None:
         request = self._requests.pop(finished.id, None)
@@ -325,15 +368,23 @@ class WorkerClient:
             if not request.answer.done():
                 request.answer.set_result(None)
 
+    def _changed(self) -> None:
+        """Wake who waits for a worker that can answer."""
+        if not self._change.done():
+            self._change.set_result(None)
+        self._change = asyncio.get_running_loop().create_future()
+
     def _enter(self, state: State) -> None:
-        if state == self.state:
-            return
+        if state == self.state or (self.refusal and state not in ("refused", "stopped")):
+            return  # without its model a worker has no states of its own
         self.state = state
-        if state in _SETTLED and not self._settled.done():
-            self._settled.set_result(None)
-        elif state not in _SETTLED and self._settled.done():
-            self._settled = asyncio.get_running_loop().create_future()
+        self._changed()
         _guarded(self._on_state)
+
+
+def without_model(load: Load) -> Load:
+    """The message that has the memory answer alone."""
+    return msgspec.structs.replace(load, engine="memory", model="", sha256="")
 
 
 def _guarded(callback: Callable[..., Any], *arguments: Any) -> None:

@@ -154,7 +154,7 @@ class _Run:
         while self._path.reason is None:
             path = self._path
             choices = self._choices(path)
-            if not choices:
+            if not choices:  # while something typed is not spelled yet, the path spells nothing
                 self._path = _ended(path, "end")
                 break
             for choice in choices[1:]:
@@ -191,8 +191,12 @@ class _Run:
                 self._paths.append(path)
 
     def _choices(self, path: _Path) -> list[Choice]:
+        """The likeliest tokens behind a path; without a network only those that the memory has seen there."""
         assert self._logits is not None
-        return self._decoder.choices(self._logits, path.typed, self._view, 1 + _OTHERS)
+        choices = self._decoder.choices(self._logits, path.typed, self._view, 1 + _OTHERS)
+        if self._decoder.engine.capabilities.network:
+            return choices
+        return [choice for choice in choices if choice.match]
 
     def _note(self, path: _Path, choice: Choice) -> None:
         """Remember a way that was not taken."""
@@ -253,6 +257,7 @@ class _Run:
             text=best.text,
             reason=best.reason or "end",
             steps=best.steps,
+            source="model" if self._decoder.engine.capabilities.network else "memory",
             others=tuple(Written(path.text, path.steps) for path in ranked[1:] if path.text != best.text),
             prompt_tokens=len(self._prompt),
             reused_tokens=self._reused,

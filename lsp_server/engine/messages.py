@@ -13,6 +13,9 @@ from lsp_server.base.parts import Part
 #: A frame longer than this is a protocol error, not a message (bytes).
 MAX_FRAME = 16 * 1024 * 1024
 
+#: Name of the document that ``Remember`` keeps lines in which were deleted lately, whatever document they stood in.
+DELETED_LINES = "deleted"
+
 FinishReason = Literal["end", "line", "block", "length", "deadline", "cancelled"]
 
 
@@ -35,7 +38,8 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):
-    """Load a model; answered by ``Loaded`` or ``LoadFailed``. Replaces a model that is already loaded.
+    """Load a model in place of another; answered by ``Learnt`` as soon as the memory can answer, then by ``Loaded`` or
+    ``LoadFailed``.
 
     Attributes:
         engine: name of the backend.
@@ -84,12 +88,24 @@ class Remember(msgspec.Struct, frozen=True, tag="remember"):
     """Learn a text for the copy memory, in place of what was known of the document. Not answered.
 
     Attributes:
-        document: its name; any, as long as it stays the same.
-        pieces: texts that do not follow from one another; without any the document is forgotten.
+        document: its name: the path of its file, or anything that stays the same.
+        pieces: texts that do not follow from one another, the first what stands above the cursor; without any the
+            document is forgotten.
     """
 
     document: str
     pieces: tuple[str, ...]
+
+
+class Learn(msgspec.Struct, frozen=True, tag="learn"):
+    """Read files of the workspace into the copy memory, in this order, in the background; those that are gone or no
+    longer source text are forgotten. Answered by ``Learnt``, now and then.
+
+    Attributes:
+        paths: absolute; also the documents' names, as ``Remember`` and ``Complete`` have them.
+    """
+
+    paths: tuple[str, ...]
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
@@ -98,7 +114,7 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     id: int
 
 
-ToWorker = Load | Complete | Remember | Cancel
+ToWorker = Load | Complete | Remember | Learn | Cancel
 
 
 # --- worker to server
@@ -118,6 +134,20 @@ class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
     """The model was refused; ``message`` says why and what to do."""
 
     message: str
+
+
+class Learnt(msgspec.Struct, frozen=True, tag="learnt"):
+    """How far the copy memory has read.
+
+    Attributes:
+        documents: that are remembered, open ones included.
+        tokens: held for them.
+        read: of the paths that ``Learn`` named, how many have been looked at.
+    """
+
+    documents: int
+    tokens: int
+    read: int
 
 
 class Partial(msgspec.Struct, frozen=True, tag="partial"):
@@ -179,4 +209,4 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     error: str = ""
 
 
-ToServer = Loaded | LoadFailed | Partial | Finished
+ToServer = Loaded | LoadFailed | Learnt | Partial | Finished

@@ -18,12 +18,14 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What an engine can do beyond evaluating tokens and returning the last row of logits.
 
     Attributes:
+        network: knows more than the memory; without one only what is remembered is said.
         logits: gives logits at all. A text-level server (HTTP) does not; then ``decoding`` hands it the whole request.
         all_rows: returns the logits of every evaluated token, so that drafts can be verified in one batch.
         abort: a running evaluation can be stopped from another thread.
         snapshots: the KV cache can be saved and brought back.
     """
 
+    network: bool = True
     logits: bool = True
     all_rows: bool = False
     abort: bool = False

@@ -5,6 +5,7 @@ import re
 from lsprotocol import types
 
 from lsp_server.base.text import PositionEncoding, content, to_character
+from lsp_server.base.uri import path_of
 from lsp_server.completion.types import Snapshot, Suggestion
 from lsp_server.workspace.documents import Change
 
@@ -102,3 +103,12 @@ def _range(snapshot: Snapshot, start: int, end: int, encoding: PositionEncoding)
 def _ends(text: str, line_ending: str) -> str:
     """``text`` with the document's line ends: a CRLF file stays a CRLF file."""
     return text if line_ending == "\n" else text.replace("\n", line_ending)
+
+
+def roots(params: types.InitializeParams) -> list[str]:
+    """The paths of the folders that are open in the editor; older clients name one only, some none."""
+    if params.workspace_folders:
+        return [path_of(folder.uri) for folder in params.workspace_folders]
+    if params.root_uri:
+        return [path_of(params.root_uri)]
+    return [params.root_path] if params.root_path else []

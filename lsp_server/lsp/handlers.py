@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from lsp_server.base.text import to_column
+from lsp_server.base.uri import path_of
 from lsp_server.completion import acceptance, lookahead
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.pipeline import complete
-from lsp_server.completion.remember import forget, learn, remember
+from lsp_server.completion.remember import deletions, forget, learn, remember
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
@@ -51,6 +52,13 @@ def register(server: "OffhandServer") -> None:
         else:  # clients that can be asked say only that something changed
             ls.spawn(ls.pull_settings())
 
+    @feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def _did_change_folders(ls: "OffhandServer", params: types.DidChangeWorkspaceFoldersParams) -> None:
+        gone = {path_of(folder.uri) for folder in params.event.removed}
+        new = [path_of(folder.uri) for folder in params.event.added]
+        ls.roots = [root for root in ls.roots if root not in gone] + new
+        ls.follow()
+
     @feature(types.TEXT_DOCUMENT_DID_OPEN)
     def _did_open(ls: "OffhandServer", params: types.DidOpenTextDocumentParams) -> None:
         opened = params.text_document
@@ -62,8 +70,13 @@ def register(server: "OffhandServer") -> None:
     @feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def _did_change(ls: "OffhandServer", params: types.DidChangeTextDocumentParams) -> None:
         changed, changes = params.text_document, convert.changes(params)
-        acceptance.observe(ls.session, changed.uri, changes)
-        ls.session.documents.change(changed.uri, changes, changed.version, ls.encoding)
+        session = ls.session
+        acceptance.observe(session, changed.uri, changes)
+        document = session.documents.get(changed.uri)
+        if document is not None:
+            before = document.snapshot_lines()
+            document.apply(changes, changed.version, ls.encoding)
+            deletions(session, document, before, changes)
 
     @feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:

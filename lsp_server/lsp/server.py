@@ -15,10 +15,11 @@ import lsp_server
 from lsp_server.base import log, paths
 from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
+from lsp_server.completion import workspace
 from lsp_server.completion.session import Session
 from lsp_server.completion.startup import start_engine, stop_engine
 from lsp_server.completion.trace import save
-from lsp_server.lsp import handlers
+from lsp_server.lsp import convert, handlers
 from lsp_server.lsp.protocol import Protocol
 from lsp_server.lsp.settings import SECTION, Settings
 from lsp_server.workspace.watch import FileWatch
@@ -47,6 +48,7 @@ class OffhandServer(LanguageServer):
         config, self._early_warnings = self.settings.resolve()
         self.session = Session(config, self.warn)
         self.asked_inline = False
+        self.roots: list[str] = []
         self.tasks: set[asyncio.Task[Any]] = set()
         self._last_status = ""
         self._progress = ""  # token of the one that is shown
@@ -80,6 +82,12 @@ class OffhandServer(LanguageServer):
         loop = asyncio.get_running_loop()
         self._watch = FileWatch(self.settings.path, lambda: loop.call_soon_threadsafe(self.reconfigure))
         await start_engine(self.session, self.on_state)
+        self.roots = convert.roots(params)
+        self.follow()
+
+    def follow(self) -> None:
+        """Learn from the workspace's folders, as the settings have it."""
+        workspace.follow(self.session, self.roots)
 
     async def end(self) -> None:
         """Stop the worker and the watches."""
@@ -90,6 +98,7 @@ class OffhandServer(LanguageServer):
             self._watch.close()
         if self._saving:
             self._save_traces()
+        workspace.leave(self.session)
         await stop_engine(self.session)
 
     async def restart_worker(self) -> None:
@@ -114,8 +123,15 @@ class OffhandServer(LanguageServer):
         before = self.session.config
         config = self._apply_settings()
         if (config.model, config.engine, config.threads) != (before.model, before.engine, before.threads):
-            self.spawn(start_engine(self.session, self.on_state))
+            self.spawn(self._start_again())
+        elif config.workspace != before.workspace:
+            self.follow()
         self.on_state()
+
+    async def _start_again(self) -> None:
+        """Another engine begins with an empty memory."""
+        await start_engine(self.session, self.on_state)
+        self.follow()
 
     def _apply_settings(self) -> Config:
         before = self.session.config

@@ -56,6 +56,7 @@ class WorkspaceTree:
         self._limits = limits
         self._known: dict[str, tuple[int, int]] = {}  # path to size and time of change
         self._bytes = 0
+        self._listed = False
         self._closed = threading.Event()
         self._rested = time.monotonic()
         self._news: queue.SimpleQueue[Changes | None] = queue.SimpleQueue()
@@ -72,6 +73,15 @@ class WorkspaceTree:
     def count(self) -> int:
         """How many files are known by now."""
         return len(self._known)
+
+    @property
+    def listed(self) -> bool:
+        """Whether every file that there is has been told of once."""
+        return self._listed
+
+    def knows(self, path: str) -> bool:
+        """Whether a file was told of and is there, as far as anybody noticed."""
+        return path in self._known
 
     @property
     def watches(self) -> int:
@@ -92,6 +102,7 @@ class WorkspaceTree:
             while not self._closed.is_set():
                 if relist:
                     relist = self._list()
+                    self._listed = not relist
                 else:
                     news = self._news.get()
                     relist = news is not None and self._take(news)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lsp_server.engine.memory.segment import Ids, Segment
+from lsp_server.engine.messages import DELETED_LINES
 
 #: Documents with a segment of their own; the one not touched for longest is merged when there are more.
 _HOT = 3
@@ -30,9 +31,6 @@ _RATIO = 4
 
 #: Where a match stands, seen from the cursor; the index of its weight in ``mixture``.
 DEAD, WORKSPACE, DIRECTORY, OPEN, DELETED, BELOW, ABOVE = range(7)
-
-#: The document of the lines that were deleted lately, whatever document they stood in.
-DELETED_LINES = "deleted"
 
 
 class Matches(msgspec.Struct, frozen=True):
@@ -83,6 +81,11 @@ class Memory:
         self._homes: dict[str, tuple[_Held, slice]] = {}
         self._open: set[str] = set()
         self._directories: dict[str, int] = {}
+
+    @property
+    def documents(self) -> int:
+        """How many documents are remembered."""
+        return len(self._homes)
 
     @property
     def size(self) -> int:

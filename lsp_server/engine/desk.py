@@ -1,0 +1,168 @@
+"""What the worker has, and what it does with a message: a model or none yet, the memory, the thread that reads files.
+
+Knows nothing of pipes; of LSP, documents or settings neither.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lsp_server.base.digest import sha256
+from lsp_server.base.errors import EngineError, ModelError, OffhandError
+from lsp_server.engine.backends.absent import Absent
+from lsp_server.engine.decoder import Decoder
+from lsp_server.engine.decoding import complete
+from lsp_server.engine.inbox import Inbox, Opened
+from lsp_server.engine.memory.lines import LineTokens
+from lsp_server.engine.memory.reader import Reader
+from lsp_server.engine.memory.store import Memory
+from lsp_server.engine.messages import (
+    Complete,
+    Finished,
+    Learn,
+    Learnt,
+    Load,
+    Loaded,
+    LoadFailed,
+    Partial,
+    Remember,
+    ToServer,
+)
+from lsp_server.engine.protocol import Engine
+from lsp_server.engine.tokenizer import Tokenizer
+
+
+class Desk:
+    """See the module."""
+
+    def __init__(self, inbox: Inbox, send: Callable[[ToServer], None]) -> None:
+        self._inbox = inbox
+        self._send = send
+        self._model: Decoder | None = None
+        self._alone: Decoder | None = None  # without a network
+        self._reader: Reader | None = None
+        self._lines: LineTokens | None = None
+
+    def load(self, request: Load, arrived: float) -> None:
+        """Load a model in place of another: its tokenizer here and now, its weights in a thread, for minutes maybe.
+
+        Until they are there the memory answers alone.
+        """
+        self._close()
+        try:
+            tokenizer = Tokenizer(Path(request.tokenizer), request.special_tokens)
+            alone = Absent(tokenizer.vocabulary, request.context)
+            memory = Memory(tokenizer.vocabulary)
+            self._alone = Decoder(alone, tokenizer, request.end_tokens, memory)
+        except OffhandError as error:
+            self._send(LoadFailed(str(error)))
+            return
+        self._lines = LineTokens(tokenizer)
+        self._reader = Reader(memory, tokenizer, lambda read: self._send(_learnt(memory, read)))
+        self._send(_learnt(memory, 0))
+        threading.Thread(target=self._load, args=(request, self._alone, arrived), daemon=True).start()
+
+    def _load(self, request: Load, alone: Decoder, arrived: float) -> None:
+        try:
+            decoder = Decoder(_open(request, alone), alone.tokenizer, request.end_tokens, alone.memory)
+        except OffhandError as error:
+            answer = Opened(alone, None, LoadFailed(str(error)))
+        except MemoryError:
+            failure = f"There is not enough memory for {request.model}. Choose a smaller model."
+            answer = Opened(alone, None, LoadFailed(failure))
+        else:
+            engine, took = decoder.engine, (time.monotonic() - arrived) * 1000
+            loaded = Loaded(request.engine, engine.vocabulary, engine.context, engine.parameters, took)
+            answer = Opened(alone, decoder, loaded)
+        self._inbox.post(answer)
+
+    def opened(self, news: Opened) -> None:
+        """Take a model that was loaded; one that was replaced meanwhile goes."""
+        if news.alone is not self._alone:
+            if news.decoder is not None:
+                news.decoder.engine.close()
+            return
+        self._model = news.decoder
+        self._send(news.answer)
+
+    def _close(self) -> None:
+        if self._model is not None:
+            self._model.engine.close()
+        if self._reader is not None:
+            self._reader.close()
+        self._model = self._alone = self._reader = None
+
+    def remember(self, message: Remember) -> None:
+        """Learn an open document."""
+        if self._alone is not None and self._reader is not None and self._lines is not None:
+            pieces = [self._lines.encode(piece) for piece in message.pieces]
+            self._alone.memory.remember(message.document, pieces)
+            self._reader.tidy()
+
+    def learn(self, message: Learn) -> None:
+        """Have files read."""
+        if self._reader is not None:
+            self._reader.learn(message.paths)
+
+    def answer(self, request: Complete, arrived: float) -> Finished:
+        """Complete; with the memory alone while there is no model, or where the time was over before it said a word."""
+        if self._alone is None or self._reader is None:
+            return Finished(request.id, "", "end", error="No model is loaded.")
+
+        def cancelled() -> bool:
+            return self._inbox.is_cancelled(request.id)
+
+        with self._reader.at_rest():
+            if self._model is not None:
+                finished = complete(
+                    self._model,
+                    request,
+                    deadline=arrived + request.deadline_ms / 1000,
+                    cancelled=cancelled,
+                    on_partial=lambda text: self._send(Partial(request.id, text)),
+                )
+                if finished.reason != "deadline" or finished.text:
+                    return finished
+            return complete(self._alone, request, cancelled=cancelled)
+
+
+def _learnt(memory: Memory, read: int) -> Learnt:
+    return Learnt(memory.documents, memory.size, read)
+
+
+def _open(request: Load, alone: Decoder) -> Engine:
+    """Start the engine that is asked for. Imports no other.
+
+    Raises:
+        ModelError: the model's file is missing, is not the expected one, or is refused.
+        EngineError: the engine is unknown or does not run here.
+    """
+    tokenizer = alone.tokenizer
+    if request.engine == "memory":
+        return alone.engine
+    if request.engine == "fake":
+        from lsp_server.engine.backends.fake import Fake
+
+        end = tokenizer.special.get(request.end_tokens[0], 0) if request.end_tokens else 0
+        return Fake(tokenizer.vocabulary, request.context, end, request.delay_ms)
+    if request.engine == "ctransformers":
+        _check(Path(request.model), request.sha256)
+        from lsp_server.engine.backends.ctransformers import CTransformers
+
+        return CTransformers(Path(request.model), request.context, request.threads)
+    raise EngineError(f"There is no engine '{request.engine}'. Correct the setting 'engine'.")
+
+
+def _check(model: Path, expected: str) -> None:
+    """Native code must see no other file than the one that was validated."""
+    try:
+        digest = sha256(model)
+    except OSError as error:
+        raise ModelError(
+            f"Model file {model} cannot be read: {error.strerror or error}. Copy it again."
+        ) from error
+    if digest != expected:
+        raise ModelError(
+            f"Model file {model} is damaged: its sha256 differs. Copy it again, or install Offhand again."
+        )

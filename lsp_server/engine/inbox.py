@@ -1,0 +1,99 @@
+"""What the worker was told and has not done yet: messages of the server, and word from its own threads.
+
+Knows how messages are read from a stream, not what is done about them.
+"""
+
+import os
+import queue
+import sys
+import threading
+import time
+from typing import BinaryIO, TypeAlias
+
+import msgspec
+
+from lsp_server.base.errors import EngineError
+from lsp_server.engine.decoder import Decoder
+from lsp_server.engine.framing import LENGTH, length, to_worker
+from lsp_server.engine.messages import Cancel, Complete, Learn, Load, Loaded, LoadFailed, Remember, ToWorker
+
+#: Exit code after something that was no message.
+EXIT_MALFORMED = 2
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """The loading thread's word to the main one.
+
+    Attributes:
+        alone: what it was loaded beside.
+        decoder: the model; ``None`` when it was refused.
+        answer: for the server.
+    """
+
+    alone: Decoder
+    decoder: Decoder | None
+    answer: Loaded | LoadFailed
+
+
+Work: TypeAlias = Load | Complete | Remember | Learn | Opened
+
+
+class Inbox:
+    """What the server has asked for and is not done yet."""
+
+    def __init__(self) -> None:
+        self._messages: queue.SimpleQueue[tuple[float, Work]] = queue.SimpleQueue()
+        self._cancelled: dict[int, threading.Event] = {}
+
+    def fill(self, stream: BinaryIO) -> None:
+        """Read messages until the stream ends, then end the process: at once, even while it computes."""
+        try:
+            while message := read(stream):
+                self.add(message)
+        except EngineError as error:
+            sys.stderr.write(f"offhand worker: {error}\n")
+            sys.stderr.flush()
+            os._exit(EXIT_MALFORMED)
+        os._exit(0)
+
+    def add(self, message: ToWorker) -> None:
+        """Take in a message; a ``Cancel`` overtakes what waits."""
+        if isinstance(message, Cancel):
+            cancelled = self._cancelled.get(message.id)
+            if cancelled is not None:
+                cancelled.set()
+            return
+        if isinstance(message, Complete):
+            self._cancelled[message.id] = threading.Event()
+        self._messages.put((time.monotonic(), message))
+
+    def post(self, news: Opened) -> None:
+        """Take in what a thread of the worker's own has to say."""
+        self._messages.put((time.monotonic(), news))
+
+    def next(self) -> tuple[float, Work]:
+        """Wait for the next thing to do; returns when it arrived (``time.monotonic``) and what it is."""
+        return self._messages.get()
+
+    def is_cancelled(self, id: int) -> bool:
+        """Whether a request need not be worked on."""
+        return self._cancelled[id].is_set()
+
+    def done(self, id: int) -> None:
+        """Forget a request."""
+        del self._cancelled[id]
+
+
+def read(stream: BinaryIO) -> ToWorker | None:
+    """Read one message; ``None`` at the end of the stream.
+
+    Raises:
+        EngineError: it is no message, or the stream ends inside it.
+    """
+    head = stream.read(LENGTH)
+    if not head:
+        return None
+    body = stream.read(length(head)) if len(head) == LENGTH else b""
+    if len(head) < LENGTH or len(body) < length(head):
+        raise EngineError("The stream of messages ends inside a message.")
+    return to_worker(body)
