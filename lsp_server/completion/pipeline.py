@@ -96,7 +96,7 @@ async def _complete(
         raise Nothing("the model has nothing to add here")
 
     # 4. What may be shown of it here and now: the likeliest that passes the filters, if it is sure enough.
-    candidate, shown = _filtered(candidates, view, trace)
+    candidate, shown = _filtered(session, candidates, view, trace)
     watch.stage("filters")
     _judge(session, candidate, shown, view, trace)
     watch.stage("gate")
@@ -191,11 +191,14 @@ def _stop(session: Session, context: Context) -> tuple[Stop, int]:
     return Stop("line"), _LINE_TOKENS
 
 
-def _filtered(candidates: Sequence[Candidate], view: View, trace: Trace) -> tuple[Candidate, Candidate]:
+def _filtered(
+    session: Session, candidates: Sequence[Candidate], view: View, trace: Trace
+) -> tuple[Candidate, Candidate]:
     """The likeliest candidate that the filters leave something of: as it was computed, and what they left."""
     verdicts: tuple[filters.Verdict, ...] = ()
+    chain = () if "filters" in session.without else filters.AFTER_CACHE
     for candidate in candidates:
-        shown, verdicts = filters.run(filters.AFTER_CACHE, candidate, view.surroundings)
+        shown, verdicts = filters.run(chain, candidate, view.surroundings)
         _note(trace, verdicts)
         if shown is not None:
             return candidate, shown
@@ -224,7 +227,12 @@ async def _ask(
         raise Nothing("no model is loaded")
     stop, tokens = _stop(session, view.context)
     finished = await session.worker.complete(
-        prompt.parts, stop, tokens, session.config.deadline_ms, path_of(view.snapshot.uri)
+        prompt.parts,
+        stop,
+        tokens,
+        session.config.deadline_ms,
+        path_of(view.snapshot.uri),
+        tuple(stage for stage in session.without if stage != "filters"),
     )
     if finished is None:
         raise Nothing(session.worker.last_failure)

@@ -5,7 +5,7 @@ import itertools
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +18,7 @@ from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
 from lsp_server.context.languages import Grammar, Grammars
 from lsp_server.engine.client import WorkerClient
+from lsp_server.engine.messages import Stage
 from lsp_server.models.store import Model
 from lsp_server.workspace.documents import Documents
 from lsp_server.workspace.tree import WorkspaceTree
@@ -42,6 +43,9 @@ class Shown(msgspec.Struct):
 class Session:
     """Everything that lasts longer than a request.
 
+    Attributes:
+        without: what benchmarks leave out to tell what it is worth; empty otherwise.
+
     Args:
         warn: tells the user something, once.
     """
@@ -54,6 +58,7 @@ class Session:
         self.documents = Documents()
         self.cache = Cache()
         self.gate = gate.shipped()
+        self.without: frozenset[Stage | Literal["filters"]] = frozenset()
         self.metrics = Metrics()
         self.traces: deque[Trace] = deque(maxlen=_TRACES)
         self.shown: OrderedDict[int, Shown] = OrderedDict()

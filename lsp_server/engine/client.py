@@ -29,6 +29,7 @@ from lsp_server.engine.messages import (
     LoadFailed,
     Partial,
     Remember,
+    Stage,
     Stop,
     ToServer,
 )
@@ -129,6 +130,7 @@ class WorkerClient:
         max_tokens: int,
         deadline_ms: int,
         document: str = "",
+        without: tuple[Stage, ...] = (),
         on_partial: Callable[[str], None] | None = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still starting.
@@ -138,6 +140,7 @@ class WorkerClient:
         Args:
             deadline_ms: for all of it, waiting included.
             document: that is being written, as ``remember`` has it.
+            without: only for benchmarks.
             on_partial: called with the complete lines so far of a running block.
 
         Returns:
@@ -150,7 +153,7 @@ class WorkerClient:
             self.last_failure = self.refusal or self._trouble or f"the worker is not ready ({self.state})"
             return None
         left = max(1, int((deadline - loop.time()) * 1000))
-        request = Complete(next(self._ids), parts, stop, max_tokens, left, document)
+        request = Complete(next(self._ids), parts, stop, max_tokens, left, document, without)
         try:
             worker.send(request)
         except EngineError as error:

@@ -73,8 +73,11 @@ class Decoder:
         speakable = (bool(spelling) or token in self.ends for token, spelling in enumerate(tokenizer.bytes))
         self._free = np.flatnonzero(np.fromiter(speakable, dtype=bool))
 
-    def prompt_ids(self, parts: Sequence[Part]) -> tuple[list[int], bytes]:
+    def prompt_ids(self, parts: Sequence[Part], healing: bool = True) -> tuple[list[int], bytes]:
         """Turn a prompt into ids.
+
+        Args:
+            healing: leave the last pre-token to be spelled anew.
 
         Returns:
             the ids, and the bytes behind them that are left to healing.
@@ -87,6 +90,8 @@ class Decoder:
             ids += self._special(part) if part.special else _limited(self.tokenizer.encode(part.text), part)
         if not parts or parts[-1].special:
             return ids + [token for part in parts[-1:] for token in self._special(part)], b""
+        if not healing:
+            return ids + _limited(self.tokenizer.encode(parts[-1].text), parts[-1]), b""
         stable, rest = self.tokenizer.split_for_healing(parts[-1].text)
         return ids + _limited(stable, parts[-1]), rest
 

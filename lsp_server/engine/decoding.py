@@ -19,6 +19,7 @@ import msgspec
 from lsp_server.base.errors import EngineError
 from lsp_server.engine import stops
 from lsp_server.engine.decoder import Choice, Decoder, common
+from lsp_server.engine.memory.store import ABOVE, BELOW, View
 from lsp_server.engine.messages import Complete, Finished, FinishReason, Step, Written
 from lsp_server.engine.protocol import Logits
 
@@ -115,7 +116,7 @@ class _Run:
         self._deadline = deadline
         self._cancelled = cancelled
         self._on_partial = on_partial
-        self._view = decoder.memory.view(request.document)
+        self._view = _view(decoder, request)
         self._prompt: list[int] = []
         self._logits: Logits | None = None
         self._path = _Path((), b"")
@@ -128,7 +129,7 @@ class _Run:
     def prompt(self) -> None:
         """Bring the prompt into the KV cache, as far as it is not there already."""
         decoder = self._decoder
-        ids, rest = decoder.prompt_ids(self._request.parts)
+        ids, rest = decoder.prompt_ids(self._request.parts, healing="healing" not in self._request.without)
         if not ids:
             raise EngineError("The prompt is empty.")
         if len(ids) >= decoder.engine.context:
@@ -169,7 +170,10 @@ class _Run:
 
     def others(self) -> None:
         """Try what may turn out likelier than the first path. A block is not worth it: it seldom comes out whole."""
-        if self._request.stop.kind != "line" or self._path.reason not in ("line", "end"):
+        request = self._request
+        if request.stop.kind != "line" or self._path.reason not in ("line", "end"):
+            return
+        if "candidates" in request.without:
             return
         best, spent = self._path.score, self._tokens + _BRANCH_TOKENS
         for _ in range(_BRANCHES):
@@ -265,6 +269,14 @@ class _Run:
             prompt_ms=(self._prompted - self._started) * 1000,
             decode_ms=(now - self._prompted) * 1000,
         )
+
+
+def _view(decoder: Decoder, request: Complete) -> View:
+    """What a request sees of the memory: all of it, but for what benchmarks leave out."""
+    view = decoder.memory.view(request.document)
+    if "memory" in request.without:
+        return view.only(())
+    return view.only((ABOVE, BELOW)) if "workspace" in request.without else view
 
 
 def _ended(path: _Path, reason: FinishReason) -> _Path:

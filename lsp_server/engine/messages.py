@@ -16,6 +16,9 @@ MAX_FRAME = 16 * 1024 * 1024
 #: Name of the document that ``Remember`` keeps lines in which were deleted lately, whatever document they stood in.
 DELETED_LINES = "deleted"
 
+#: What decoding can do without, so that a benchmark can tell what each is worth.
+Stage = Literal["memory", "workspace", "healing", "candidates"]
+
 FinishReason = Literal["end", "line", "block", "length", "deadline", "cancelled"]
 
 
@@ -74,6 +77,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
         parts: the prompt in order.
         deadline_ms: milliseconds from arrival after which what there is counts as the answer.
         document: name of the document that is being written, as ``Remember`` has it.
+        without: only for benchmarks.
     """
 
     id: int
@@ -82,6 +86,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
     max_tokens: int
     deadline_ms: int
     document: str = ""
+    without: tuple[Stage, ...] = ()
 
 
 class Remember(msgspec.Struct, frozen=True, tag="remember"):

@@ -229,6 +229,11 @@ class View:
         """Take segments, each with the kinds of its pieces."""
         self._layers = layers
 
+    def only(self, kinds: Sequence[int]) -> "View":
+        """The view of what stands in certain places."""
+        seen = [(segment, np.where(np.isin(of, kinds), of, DEAD)) for segment, of in self._layers]
+        return View([(segment, of) for segment, of in seen if of.any()])
+
     def matches(self, context: Sequence[int]) -> Matches:
         """Where a context's last tokens stand."""
         found: list[tuple[Ids, Ids, Ids]] = []
