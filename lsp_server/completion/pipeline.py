@@ -74,7 +74,7 @@ async def _complete(
     watch.stage("context")
 
     # 2. The cache: computed before, or typed through.
-    prompt = _prompt(model.manifest, view)
+    prompt = prompt_of(model.manifest, view)
     watch.stage("prompt")
     place = _place(session, view, prompt)
     source: Source
@@ -155,7 +155,7 @@ class Prompt(msgspec.Struct, frozen=True):
     snippet: str
 
 
-def _prompt(manifest: Manifest, view: View) -> Prompt:
+def prompt_of(manifest: Manifest, view: View) -> Prompt:
     snapshot, most = view.snapshot, budget(manifest.context_length - _BLOCK_TOKENS)
     seen = window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
     snippet = outline(view.context.imports, view.scopes_around(seen.first_line)) if seen.first_line else ""

@@ -129,7 +129,7 @@ class Decoder:
         candidates = self.tokenizer.allowed(typed) if typed else self._free
         if not len(candidates):
             return []
-        network = self._network(logits)
+        network = self.network(logits)
         matches = view.matches(self.cached)
         probabilities = self._mixture.mix(network, matches)
         offered = probabilities[candidates]
@@ -151,7 +151,7 @@ class Decoder:
             if offered[index] > 0
         ]
 
-    def _network(self, logits: Logits) -> npt.NDArray[np.float64]:
+    def network(self, logits: Logits) -> npt.NDArray[np.float64]:
         """The network's distribution over the tokens that may be said."""
         probabilities = np.zeros(len(logits))
         probabilities[self._free] = _softmax(logits[self._free])

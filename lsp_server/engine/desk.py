@@ -65,7 +65,7 @@ class Desk:
 
     def _load(self, request: Load, alone: Decoder, arrived: float) -> None:
         try:
-            decoder = Decoder(_open(request, alone), alone.tokenizer, request.end_tokens, alone.memory)
+            decoder = Decoder(open_engine(request, alone), alone.tokenizer, request.end_tokens, alone.memory)
         except OffhandError as error:
             answer = Opened(alone, None, LoadFailed(str(error)))
         except MemoryError:
@@ -131,7 +131,7 @@ def _learnt(memory: Memory, read: int) -> Learnt:
     return Learnt(memory.documents, memory.size, read)
 
 
-def _open(request: Load, alone: Decoder) -> Engine:
+def open_engine(request: Load, alone: Decoder) -> Engine:
     """Start the engine that is asked for. Imports no other.
 
     Raises:
