@@ -73,8 +73,8 @@ def to_json(report: Report, *, kept: bool = False) -> bytes:
     """The report as indented JSON. The same figures make the same bytes.
 
     Args:
-        kept: for a file that is kept in git: without times, which differ from run to run, and without the many points of
-            the curve.
+        kept: for a file that is kept in git: without times, which differ from run to run, and without the many points
+            of the curve.
     """
     plain = _rounded(msgspec.to_builtins(report))
     if kept:

@@ -68,7 +68,9 @@ async def _complete(
     view = await look(snapshot, session.grammar(snapshot.language), special_tokens)
     _keep_tree(session, view)
     trace.cursor = view.context.cursor
-    _in_place(session, view)
+    silence = _silence(session, view)
+    if silence and not snapshot.invoked:
+        raise Nothing(silence)
     watch.stage("context")
 
     # 2. The cache: computed before, or typed through.
@@ -101,8 +103,9 @@ async def _complete(
     watch.stage("filters")
     if shown is None:
         raise Nothing(f"filter {verdicts[-1].filter}: {verdicts[-1].reason}")
-    trace.sure = gate.sure(shown)
-    if not snapshot.invoked and not trace.sure:
+    sure = gate.sure(shown)
+    trace.unasked = sure and not silence
+    if not snapshot.invoked and not sure:
         raise Nothing(f"not sure enough: log-probability {shown.logprob_sum:.1f} is below {gate.THRESHOLD}")
     trace.source = source
     trace.shown = len(shown.text)
@@ -137,15 +140,14 @@ def _wanted(session: Session, snapshot: Snapshot) -> None:
             raise Nothing(f"the setting 'disabled_languages' has '{name}'")
 
 
-def _in_place(session: Session, view: View) -> None:
-    """Stay silent where a suggestion is not wanted, unless it was asked for explicitly."""
-    if view.snapshot.invoked:
-        return
+def _silence(session: Session, view: View) -> str:
+    """Why a suggestion is not wanted here unless it is asked for explicitly; empty where it is."""
     if view.context.cursor in ("comment", "docstring") and not session.config.comments:
-        raise Nothing(f"the cursor is in a {view.context.cursor}; the setting 'comments' is off")
+        return f"the cursor is in a {view.context.cursor}; the setting 'comments' is off"
     after = view.surroundings.after[:1]
     if after.isalnum() or after == "_":
-        raise Nothing("a word stands right behind the cursor")
+        return "a word stands right behind the cursor"
+    return ""
 
 
 class Prompt(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ class Trace(msgspec.Struct):
         stages_ms: milliseconds spent in each stage, in order.
         tokens: of the prompt, of these reused, generated; empty when no model was asked.
         logprob_sum, logprob_min: of the generated tokens.
-        sure: whether the gate lets the text through; one that was asked for explicitly is shown either way.
+        unasked: whether the text is good enough, and the place one, to be shown without being asked for explicitly.
     """
 
     id: int
@@ -44,7 +44,7 @@ class Trace(msgspec.Struct):
     tokens: dict[str, int] = {}
     logprob_sum: float = 0.0
     logprob_min: float = 0.0
-    sure: bool = False
+    unasked: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, rounded for reading."""
