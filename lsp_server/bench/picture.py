@@ -118,7 +118,7 @@ def _gate(box: _Box, gate: Gate) -> Iterator[str]:
         return
     x, y = box.at(gate.coverage.share, gate.precision.share)
     yield f'<circle class="gate" cx="{x}" cy="{y}" r="7"/>'
-    yield _text(x, y + 24, "what the gate shows", "small middle")
+    yield _text(x + 4, y + 26, "what the gate shows", "small end")
 
 
 def _calibration(box: _Box, calibration: Calibration) -> Iterator[str]:

@@ -33,22 +33,22 @@ def _groups(figures: Figures) -> Iterator[str]:
     yield _row("all", figures.all)
     yield _row("rests with a word", figures.with_word)
     for title, groups in (
-        ("language", figures.by_language),
-        ("workspace", figures.by_workspace),
-        ("length of the rest", figures.by_length),
-        ("cursor stands", figures.by_place),
-        ("syntax", figures.by_cursor),
+        ("by language", figures.by_language),
+        ("by workspace", figures.by_workspace),
+        ("by length of the rest", figures.by_length),
+        ("by what the cursor is behind", figures.by_place),
+        ("by what the syntax says", figures.by_cursor),
     ):
         if len(groups) > 1:
             yield from _section(title, groups)
     yield ""
     yield _row("whole lines", figures.whole)
     if len(figures.whole_by_language) > 1:
-        yield from _section("whole, by language", figures.whole_by_language)
+        yield from _section("whole lines by language", figures.whole_by_language)
 
 
 def _section(title: str, groups: Mapping[str, Group]) -> Iterator[str]:
-    yield f"by {title}"
+    yield title
     for name, group in groups.items():
         yield _row(f"  {name}", group)
 
