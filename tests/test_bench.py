@@ -248,9 +248,10 @@ TEN = [
 
 
 def test_shares() -> None:
-    """A proportion and its standard error; without cases there is neither."""
+    """A proportion and its standard error, by hand from 3 of 8; without cases there is neither."""
     assert share([True, False, False, False]).share == 0.25
-    assert share([True, False, False, False]).error == pytest.approx(0.2165, abs=1e-4)
+    assert share([True, False, False, False]).error == pytest.approx((3 / 8 * 5 / 8 / 8) ** 0.5)
+    assert share([False] * 4).error == pytest.approx((2 / 8 * 6 / 8 / 8) ** 0.5)
     assert share([]).share is None
 
 
