@@ -159,8 +159,8 @@ def figures(cases: Sequence[Case]) -> Figures:
 
 
 def share(outcomes: Iterable[bool]) -> Share:
-    """The share of true ones, with its standard error: Agresti and Coull's, taken two right and two wrong cases further,
-    which does not claim certainty where few cases agree (The American Statistician 52, 1998)."""
+    """The share of true ones, with its standard error: Agresti and Coull's, taken two right and two wrong cases
+    further, which does not claim certainty where few cases agree (The American Statistician 52, 1998)."""
     seen = list(outcomes)
     if not seen:
         return Share(None, None, 0)
