@@ -220,9 +220,7 @@ def case(number: int, rank: float | None, exact: bool, **changes: Any) -> Case:
         "identifiers": exact,
         "first_word": exact,
         "so_far": exact,
-        "confidence": None
-        if rank is None
-        else Confidence(rank, min(1.0, 2.0**rank), sure, rank, rank / 4, rank / 2),
+        "confidence": None if rank is None else Confidence(rank, min(1.0, 2.0**rank), sure, {"mean": rank}),
         "source": "nothing" if rank is None else "model",
         "filters": (),
         "reason": "" if rank is not None else "no idea",

@@ -48,7 +48,7 @@ def test_complete_json_says_everything(tmp_path: Path) -> None:
     assert answer["text"].startswith("ger(")
     assert answer["source"] == "model"
     assert answer["tokens"]["prompt"] > 5
-    assert answer["logprob_sum"] < 0
+    assert 0 < answer["confidence"] < 1
     assert {"context", "engine", "filters"} <= answer["stages_ms"].keys()
 
 

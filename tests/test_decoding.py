@@ -11,7 +11,8 @@ from bundled import MODEL, complete_message, prompt, tokenizer
 from lsp_server.base.errors import EngineError
 from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.engine.backends.fake import Fake
-from lsp_server.engine.decoding import Decoder
+from lsp_server.engine.decoder import Decoder
+from lsp_server.engine.decoding import complete
 from lsp_server.engine.messages import Complete, Stop
 from lsp_server.engine.protocol import Logits
 
@@ -63,7 +64,7 @@ def spelled(*pieces: bytes) -> list[int]:
 def test_it_copies_what_the_file_said_before() -> None:
     """The fake engine is good enough to test everything above it: it goes on as the file did."""
     decoder, _ = fake()
-    finished = decoder.complete(complete_message(FILE + "def total(val"))
+    finished = complete(decoder, complete_message(FILE + "def total(val"))
     assert (finished.text, finished.reason, finished.error) == ("ues):", "line", "")
 
 
@@ -71,10 +72,10 @@ def test_one_key_costs_a_handful_of_tokens() -> None:
     """Typing only appends: the prompt stays in the KV cache, and at most its last few tokens are evaluated again."""
     decoder, engine = fake()
     typed = "def total(values):\n    result = 0\n    for value in values:\n"
-    decoder.complete(complete_message(FILE * 4))
+    complete(decoder, complete_message(FILE * 4))
     for count in range(1, len(typed) + 1):
         before = engine.evaluated
-        finished = decoder.complete(complete_message(FILE * 4 + typed[:count]))
+        finished = complete(decoder, complete_message(FILE * 4 + typed[:count]))
         assert finished.prompt_tokens - finished.reused_tokens <= 4
         assert (
             engine.evaluated - before == finished.prompt_tokens - finished.reused_tokens + finished.tokens - 1
@@ -84,8 +85,8 @@ def test_one_key_costs_a_handful_of_tokens() -> None:
 def test_an_early_change_costs_only_what_follows_it() -> None:
     """The common prefix survives, down to the token."""
     decoder, _ = fake()
-    decoder.complete(complete_message(FILE + "x = 1"))
-    finished = decoder.complete(complete_message(FILE + "y = 1"))
+    complete(decoder, complete_message(FILE + "x = 1"))
+    finished = complete(decoder, complete_message(FILE + "y = 1"))
     ids, _ = decoder.prompt_ids(prompt(FILE))
     assert finished.reused_tokens >= len(ids) - 1
     assert finished.reused_tokens < finished.prompt_tokens
@@ -94,9 +95,9 @@ def test_an_early_change_costs_only_what_follows_it() -> None:
 def test_the_same_prompt_again_gives_the_same() -> None:
     """Reuse does not change the answer; one token is evaluated again, for its logits."""
     decoder, _ = fake()
-    first = decoder.complete(complete_message(FILE + "def tot"))
-    second = decoder.complete(complete_message(FILE + "def tot"))
-    assert (second.text, second.logprob_sum) == (first.text, first.logprob_sum)
+    first = complete(decoder, complete_message(FILE + "def tot"))
+    second = complete(decoder, complete_message(FILE + "def tot"))
+    assert (second.text, second.steps) == (first.text, first.steps)
     assert second.reused_tokens == second.prompt_tokens - 1
 
 
@@ -105,7 +106,7 @@ def test_healing_spells_what_was_typed_over_several_tokens() -> None:
     wanted = [*spelled(b" re", b"s", b"ult"), *tokenizer().encode(" = 1\n")]
     typed = " resul"
     decoder = scripted(wanted)
-    finished = decoder.complete(complete_message("x" + typed))
+    finished = complete(decoder, complete_message("x" + typed))
     assert decoder.cached[-len(wanted) + 1 :] == wanted[:-1]
     assert finished.text == "t = 1"
 
@@ -114,7 +115,7 @@ def test_healing_forbids_what_was_not_typed() -> None:
     """Even a model that is sure of another word cannot bend what stands before the cursor."""
     decoder = scripted([*spelled(b" value"), *tokenizer().encode("\n")])
     ids, rest = decoder.prompt_ids(prompt("x res"))
-    decoder.complete(complete_message("x res"))
+    complete(decoder, complete_message("x res"))
     assert rest == b" res"
     assert b"".join(tokenizer().bytes[token] for token in decoder.cached[len(ids) :]).startswith(b" res")
 
@@ -123,8 +124,8 @@ def test_a_word_that_cannot_be_spelled_is_answered_with_nothing(monkeypatch: pyt
     """A vocabulary without the typed bytes gives an empty completion, not a wrong one."""
     decoder = scripted("abc\n")
     monkeypatch.setattr(decoder.tokenizer, "allowed", lambda remaining: np.array([], dtype=np.int64))
-    finished = decoder.complete(complete_message("x res"))
-    assert (finished.text, finished.tokens, finished.logprob_sum, finished.error) == ("", 0, 0.0, "")
+    finished = complete(decoder, complete_message("x res"))
+    assert (finished.text, finished.tokens, finished.steps, finished.error) == ("", 0, (), "")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_word_that_cannot_be_spelled_is_answered_with_nothing(monkeypatch: pyt
 def test_where_it_ends(said: str, stop: Stop, text: str, reason: str) -> None:
     """At the newline, at the dedent, after so many lines, or where the model says so."""
     message = Complete(1, (Part("<|pre|>", special=True),), stop, 40, 1000)
-    finished = scripted(said).complete(message)
+    finished = complete(scripted(said), message)
     assert (finished.text, finished.reason) == (text, reason)
 
 
@@ -149,7 +150,7 @@ def test_where_it_ends(said: str, stop: Stop, text: str, reason: str) -> None:
 def test_each_end_token_ends(name: str) -> None:
     """Any of them, at once."""
     message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
-    finished = scripted([*tokenizer().encode(" ok"), tokenizer().special[name]]).complete(message)
+    finished = complete(scripted([*tokenizer().encode(" ok"), tokenizer().special[name]]), message)
     assert (finished.text, finished.reason) == (" ok", "end")
 
 
@@ -159,7 +160,7 @@ def test_other_special_tokens_are_never_chosen(name: str) -> None:
     token = tokenizer().special[name]
     message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 3, 1000)
     decoder = scripted([token] * 3)
-    decoder.complete(message)
+    complete(decoder, message)
     assert token not in decoder.cached[1:]
 
 
@@ -172,13 +173,14 @@ def test_logprobs_count_what_was_allowed() -> None:
         logits[spelled(b" a")] = 5.0 - math.log(3)  # a third as likely, but not what was typed
         logits[spelled(b"t")] = 5.0 - math.log(3)
 
-    finished = scripted(said, scores).complete(complete_message("x re"))
+    finished = complete(scripted(said, scores), complete_message("x re"))
     # " re" alone agrees with " re"; then "s" against " a" and "t": 3/5; then the end against the same: 3/5.
     assert finished.text == "s"
     assert finished.tokens == 3
-    assert finished.logprob_sum == pytest.approx(2 * math.log(3 / 5), abs=1e-5)
-    assert finished.logprob_mean == pytest.approx(2 / 3 * math.log(3 / 5), abs=1e-5)
-    assert finished.logprob_min == pytest.approx(math.log(3 / 5), abs=1e-5)
+    assert [step.logprob for step in finished.steps] == pytest.approx(
+        [0, math.log(3 / 5), math.log(3 / 5)], abs=1e-5
+    )
+    assert [step.characters for step in finished.steps] == [0, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -191,8 +193,8 @@ def test_logprobs_count_what_was_allowed() -> None:
 )
 def test_only_whole_characters_come_out(said: list[bytes], text: str) -> None:
     """Bytes that make no character never reach the user's file."""
-    finished = scripted(spelled(*said)).complete(
-        Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    finished = complete(
+        scripted(spelled(*said)), Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
     )
     assert finished.text == text
 
@@ -201,7 +203,7 @@ def test_a_block_is_streamed_by_lines() -> None:
     """The first line is there as soon as it is complete; nothing that is streamed is taken back."""
     parts: list[str] = []
     message = Complete(1, (Part("<|pre|>", special=True),), Stop("block", indent=0), 40, 1000)
-    finished = scripted("\n    a = 1\n    b = 2\n\nx").complete(message, on_partial=parts.append)
+    finished = complete(scripted("\n    a = 1\n    b = 2\n\nx"), message, on_partial=parts.append)
     assert parts == ["\n    a = 1", "\n    a = 1\n    b = 2"]
     assert finished.text == parts[-1]
 
@@ -215,25 +217,25 @@ def test_cancelled_within_one_token() -> None:
         seen.append(engine.evaluated)
         return len(seen) > 3
 
-    finished = decoder.complete(complete_message(FILE * 6 + "def total(val"), cancelled=cancelled)
+    finished = complete(decoder, complete_message(FILE * 6 + "def total(val"), cancelled=cancelled)
     assert (finished.text, finished.reason) == ("", "cancelled")
     assert engine.evaluated == seen[-1]
     assert len(decoder.cached) == engine.evaluated
-    assert decoder.complete(complete_message(FILE * 6 + "def total(val")).text == "ues):"
+    assert complete(decoder, complete_message(FILE * 6 + "def total(val")).text == "ues):"
 
 
 def test_a_deadline_gives_what_there_is() -> None:
     """Time over: a line keeps its whole words, and before the first token there is nothing."""
     decoder, _ = fake()
     message = complete_message(FILE + "def total(val")
-    assert decoder.complete(message, deadline=time.monotonic()).reason == "deadline"
+    assert complete(decoder, message, deadline=time.monotonic()).reason == "deadline"
 
     slow = scripted(" first second third")
     asked = iter([0.0] * 6 + [math.inf] * 100)
     message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lsp_server.engine.decoding.time.monotonic", lambda: next(asked))
-        finished = slow.complete(message, deadline=1.0)
+        finished = complete(slow, message, deadline=1.0)
     assert finished.reason == "deadline"
     assert finished.text == " first second "
 
@@ -241,7 +243,7 @@ def test_a_deadline_gives_what_there_is() -> None:
 def test_too_many_tokens_end_before_the_last_word() -> None:
     """The limit counts what is written, not what is healed."""
     message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 3, 1000)
-    finished = scripted(spelled(b" a", b".", b"b", b"c")).complete(message)
+    finished = complete(scripted(spelled(b" a", b".", b"b", b"c")), message)
     assert (finished.text, finished.reason, finished.tokens) == (" a.", "length", 3)
 
 
@@ -249,11 +251,11 @@ def test_the_context_never_overflows() -> None:
     """A prompt that nearly fills the cache is completed as far as it goes; one that does not fit is an error."""
     decoder, engine = fake(context=64)
     prefix = "def total(values):\n    return values\n"
-    finished = decoder.complete(complete_message(prefix * 3 + "d", Stop("block", indent=-1, max_lines=99)))
+    finished = complete(decoder, complete_message(prefix * 3 + "d", Stop("block", indent=-1, max_lines=99)))
     assert finished.error == ""
     assert len(decoder.cached) <= engine.context
     assert finished.reason == "length"
-    assert "64" in decoder.complete(complete_message(prefix * 9)).error
+    assert "64" in complete(decoder, complete_message(prefix * 9)).error
 
 
 @pytest.mark.parametrize(
@@ -277,7 +279,7 @@ def test_limits(part: Part, kept: tuple[int, int]) -> None:
 def test_an_unknown_special_token_is_an_error_not_text() -> None:
     """A template that does not fit the model is told so."""
     decoder, _ = fake()
-    finished = decoder.complete(Complete(1, (Part("<|fim|>", special=True), Part("x")), Stop(), 9, 1000))
+    finished = complete(decoder, Complete(1, (Part("<|fim|>", special=True), Part("x")), Stop(), 9, 1000))
     assert (finished.text, finished.tokens) == ("", 0)
     assert "<|fim|>" in finished.error
 
@@ -285,15 +287,15 @@ def test_an_unknown_special_token_is_an_error_not_text() -> None:
 def test_after_a_failure_nothing_is_believed_cached() -> None:
     """An engine that failed may have lost its cache: the next prompt is evaluated from the start."""
     decoder, engine = fake()
-    decoder.complete(complete_message(FILE))
+    complete(decoder, complete_message(FILE))
     with pytest.MonkeyPatch.context() as patch:
 
         def fail(ids: Sequence[int], keep: int) -> Logits:
             raise EngineError("broken")
 
         patch.setattr(engine, "evaluate", fail)
-        assert decoder.complete(complete_message(FILE)).error == "broken"
-    assert decoder.complete(complete_message(FILE)).reused_tokens == 0
+        assert complete(decoder, complete_message(FILE)).error == "broken"
+    assert complete(decoder, complete_message(FILE)).reused_tokens == 0
 
 
 def test_logits_that_are_no_numbers_are_an_error() -> None:
@@ -303,7 +305,7 @@ def test_logits_that_are_no_numbers_are_an_error() -> None:
         logits[7] = np.nan
         logits[300] = np.nan
 
-    assert "not numbers" in scripted("abc", scores).complete(complete_message("x")).error
+    assert "not numbers" in complete(scripted("abc", scores), complete_message("x")).error
 
 
 def test_a_tokenizer_of_another_model_is_refused() -> None:

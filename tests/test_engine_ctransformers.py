@@ -10,7 +10,8 @@ from bundled import MODEL, complete_message, load_message, tokenizer
 from lsp_server.base.errors import EngineError, ModelError
 from lsp_server.engine import worker
 from lsp_server.engine.backends.ctransformers import CTransformers
-from lsp_server.engine.decoding import Decoder
+from lsp_server.engine.decoder import Decoder
+from lsp_server.engine.decoding import complete
 from lsp_server.engine.messages import Stop
 
 pytestmark = pytest.mark.slow
@@ -42,28 +43,30 @@ def engine() -> Iterator[CTransformers]:
 )
 def test_it_writes_sensibly(decoder: Decoder, prefix: str, text: str) -> None:
     """The whole chain, prompt, healing, engine, stop, finishes what is begun."""
-    finished = decoder.complete(complete_message(prefix))
+    finished = complete(decoder, complete_message(prefix))
     assert finished.text.startswith(text)
     assert (finished.reason, finished.error) == ("line", "")
-    assert -20 < finished.logprob_sum < 0
+    assert -20 < sum(step.logprob for step in finished.steps) < 0
 
 
 def test_reuse_changes_nothing(decoder: Decoder) -> None:
     """Typing key by key gives the very text that a cold cache gives."""
     line = "    with open(path) as file:"
     for count in range(1, len(line)):
-        warm = decoder.complete(complete_message(CODE + "def write(path):\n" + line[:count]))
+        warm = complete(decoder, complete_message(CODE + "def write(path):\n" + line[:count]))
         decoder.cached = []
-        cold = decoder.complete(complete_message(CODE + "def write(path):\n" + line[:count]))
+        cold = complete(decoder, complete_message(CODE + "def write(path):\n" + line[:count]))
         assert cold.reused_tokens == 0
         assert warm.text == cold.text
-        assert warm.logprob_sum == pytest.approx(cold.logprob_sum, abs=1e-3)
+        assert [step.logprob for step in warm.steps] == pytest.approx(
+            [step.logprob for step in cold.steps], abs=1e-3
+        )
 
 
 def test_a_block_ends_at_the_dedent(decoder: Decoder) -> None:
     """The model goes on for ever if it may; the stop rule ends it."""
-    finished = decoder.complete(
-        complete_message(CODE + "def size(path):\n    ", Stop("block", indent=0), max_tokens=96)
+    finished = complete(
+        decoder, complete_message(CODE + "def size(path):\n    ", Stop("block", indent=0), max_tokens=96)
     )
     assert finished.text
     assert all(line.startswith(" ") for line in finished.text.split("\n")[1:] if line)

@@ -31,6 +31,7 @@ HOMES = {
     "lsprotocol": ["lsp_server.lsp.*"],
     "tree_sitter": ["lsp_server.context.*"],
     "watchdog": ["lsp_server.workspace.watch"],
+    "pathspec": ["lsp_server.workspace.ignore"],
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],
     "tokenizers": ["lsp_server.engine.tokenizer"],
     "numpy": ["lsp_server.engine.*"],

@@ -37,6 +37,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="Suggest a whole block where the syntax expects one ('auto'), or single lines only."
         ),
     ] = "auto"
+    mode: Annotated[
+        Literal["quiet", "balanced", "eager"],
+        Meta(
+            description="How sure a suggestion must be to be shown unasked; 'quiet' shows few, mostly right ones."
+        ),
+    ] = "balanced"
     comments: Annotated[bool, Meta(description="Also suggest inside comments and docstrings.")] = False
     popup: Annotated[
         Literal["auto", "always", "never"],

@@ -5,7 +5,6 @@ line's rest is neither in the document nor in the memory. Does not know how a se
 the cases.
 """
 
-import math
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -32,15 +31,13 @@ class Confidence(msgspec.Struct, frozen=True):
         rank: the number that the gate decides by; larger is surer.
         probability: that the text is right, as far as anybody claims to know.
         shown: whether it would have been shown unasked.
-        logprob_sum, logprob_mean, logprob_min: of the tokens.
+        features: what the gate looked at.
     """
 
     rank: float
     probability: float
     shown: bool
-    logprob_sum: float
-    logprob_mean: float
-    logprob_min: float
+    features: dict[str, float]
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -168,12 +165,10 @@ async def _ask(session: Session, workspace: Workspace, place: Place) -> Case | N
 def confidence(trace: Trace) -> Confidence:
     """How sure the pipeline was of what it offered: the one place that knows how that is told."""
     return Confidence(
-        rank=trace.logprob_sum,
-        probability=math.exp(min(trace.logprob_sum, 0.0)),
+        rank=trace.confidence,
+        probability=trace.confidence,
         shown=trace.unasked,
-        logprob_sum=trace.logprob_sum,
-        logprob_mean=trace.logprob_sum / max(trace.tokens.get("generated", 0), 1),
-        logprob_min=trace.logprob_min,
+        features={name: round(value, 4) for name, value in trace.features.items()},
     )
 
 

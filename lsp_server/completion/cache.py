@@ -32,17 +32,23 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A completion, or ``None`` for the finding that there is none, and whether it was computed before the question."""
+    """The completions of a place, the likeliest first, and whether they were computed before the question. None is a
+    finding too: the model has nothing to say there."""
 
-    candidate: Candidate | None
+    candidates: tuple[Candidate, ...]
     speculated: bool
 
 
 class Found(msgspec.Struct, frozen=True):
-    """An entry and how many characters of it stand in the document already."""
+    """An entry, and what stands in the document of it already."""
 
     entry: Entry
-    typed: int
+    typed: str
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """What is left of the completions that begin with what was typed."""
+        fitting = (candidate for candidate in self.entry.candidates if _continues(candidate, self.typed))
+        return tuple(_rest(candidate, len(self.typed)) for candidate in fitting)
 
 
 class Cache:
@@ -59,31 +65,41 @@ class Cache:
         """Forget everything: another model, other settings."""
         self._entries.clear()
 
-    def put(self, place: Place, candidate: Candidate | None, *, speculated: bool) -> None:
-        """Remember a completion."""
+    def put(self, place: Place, candidates: tuple[Candidate, ...], *, speculated: bool) -> None:
+        """Remember the completions of a place."""
         key = _key(place, 0)
-        self._entries[key] = Entry(candidate, speculated)
+        self._entries[key] = Entry(candidates, speculated)
         self._entries.move_to_end(key)
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 
     def find(self, place: Place) -> Found | None:
-        """Look up a place: exactly first, then every earlier place on the way to it whose completion begins with
-        what was typed since; the latest wins."""
+        """Look up a place: exactly first, then every earlier place on the way to it whose likeliest completion begins
+        with what was typed since; the latest wins."""
         for typed in range(min(TYPED_THROUGH, len(place.before)) + 1):
             key = _key(place, typed)
             entry = self._entries.get(key)
-            if entry is None or (typed and not _continues(entry, place.before[-typed:])):
+            text = place.before[len(place.before) - typed :]
+            if entry is None or (typed and not any(_continues(best, text) for best in entry.candidates[:1])):
                 continue
             self._entries.move_to_end(key)
-            return Found(entry, typed)
+            return Found(entry, text)
         return None
 
 
-def _continues(entry: Entry, typed: str) -> bool:
-    """Whether a completion holds more than what was typed of it."""
-    candidate = entry.candidate
-    return candidate is not None and len(candidate.text) > len(typed) and candidate.text.startswith(typed)
+def _continues(candidate: Candidate, typed: str) -> bool:
+    """Whether a completion begins with what was typed and goes on."""
+    return candidate.text.startswith(typed) and (not typed or len(candidate.text) > len(typed))
+
+
+def _rest(candidate: Candidate, typed: int) -> Candidate:
+    """What a completion holds beyond the characters that were typed of it."""
+    steps = tuple(
+        msgspec.structs.replace(step, characters=step.characters - typed)
+        for step in candidate.steps
+        if not typed or step.characters > typed
+    )
+    return msgspec.structs.replace(candidate, text=candidate.text[typed:], steps=steps)
 
 
 def _key(place: Place, typed: int) -> tuple[str, str, str]:

@@ -1,23 +1,109 @@
 """Show or stay silent: a suggestion that is probably wrong costs more attention than it saves.
 
-One number decides: the summed log-probability of the chosen tokens, network and memory mixed, which ranks suggestions
-better than their mean. The threshold was read off 1,500 random places in the code of three packages that the bundled
-model was not trained on (trio 0.35.0, werkzeug 3.1.9, cfn-lint 1.58.0), with the rest of the same file as memory.
-Rest of the line exactly right / first word right:
-
-    -1 to  0: 68 % / 88 %      -3 to -2: 14 % / 62 %      -5 to -4: 6 % / 43 %
-    -2 to -1: 33 % / 76 %      -4 to -3:  6 % / 44 %      below -5: 1 % / 32 %
-
-With it 60 % of the places get a suggestion, of which 46 % are exactly right and 79 % in the first word; without it
-93 %, of which 31 % are exactly right. Does not know the cursor, the language or the user; a calibrated gate will.
+A logistic regression over what is known of a suggestion gives the probability that it is right; the setting ``mode``
+says how sure one must be. Its numbers are in ``gate.json``, fitted by ``offhand bench fit-gate`` to measured cases, and
+that file says to which. Does not know the user; ``adaptation`` does.
 """
 
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
 from lsp_server.completion.types import Candidate
+from lsp_server.context.types import CursorClass
+from lsp_server.engine.messages import Step
 
-#: Sum of natural log-probabilities below which a suggestion is not shown unasked.
-THRESHOLD = -3.0
+Mode = Literal["quiet", "balanced", "eager"]
+
+#: Beyond these log-odds a probability says nothing more.
+_MOST_ODDS = 9.0
+
+#: Matches of at least so many tokens are hardly ever chance.
+_LONG_MATCH = 5
 
 
-def sure(candidate: Candidate) -> bool:
-    """Whether a suggestion may be shown without being asked for."""
-    return candidate.logprob_sum >= THRESHOLD
+class Gate(msgspec.Struct, frozen=True):
+    """The numbers of the gate.
+
+    Attributes:
+        intercept, weights: of the regression; a feature without a weight does not count.
+        thresholds: by mode, the probability from which on a suggestion is shown unasked.
+        origin: how they came about, for people.
+    """
+
+    intercept: float
+    weights: dict[str, float]
+    thresholds: dict[Mode, float]
+    origin: dict[str, Any] = {}
+
+    def odds(self, features: Mapping[str, float]) -> float:
+        """Log-odds that a suggestion with these features is right."""
+        return self.intercept + sum(weight * features.get(name, 0.0) for name, weight in self.weights.items())
+
+
+def shipped() -> Gate:
+    """The gate with the numbers that come with Offhand."""
+    return msgspec.json.decode(Path(__file__).with_suffix(".json").read_bytes(), type=Gate)
+
+
+def features(
+    candidate: Candidate, steps: Sequence[Step], cursor: CursorClass, known_language: bool
+) -> dict[str, float]:
+    """What the gate looks at.
+
+    Args:
+        candidate: as it would be shown.
+        steps: those that its text is made of, see ``supporting``.
+        known_language: the model was trained on the language.
+    """
+    logprobs = [step.logprob for step in steps] or [-_MOST_ODDS]
+    count = max(len(steps), 1)
+    kinds = ("after_dot", "call", "string", "line_start", "block_start")
+    return {
+        "odds": _odds(sum(logprobs)),
+        "first_odds": _odds(logprobs[0]),
+        "worst": max(min(logprobs), -_MOST_ODDS),
+        "mean": max(sum(logprobs) / count, -_MOST_ODDS),
+        "tokens": math.log1p(len(steps)),
+        "characters": math.log1p(len(candidate.text)),
+        "lines": math.log1p(candidate.text.count("\n")),
+        "match": sum(math.log1p(step.match) for step in steps) / count,
+        "long_match": sum(step.match >= _LONG_MATCH for step in steps) / count,
+        "first_match": math.log1p(steps[0].match) if steps else 0.0,
+        "memory": sum(step.memory for step in steps) / count,
+        "healed": math.log1p(sum(step.characters == 0 for step in steps)),
+        "known_language": float(known_language),
+        "no_network": float(candidate.by_memory),
+        **{f"cursor_{kind}": float(cursor == kind) for kind in kinds},
+    }
+
+
+def supporting(computed: Candidate, shown: Candidate) -> tuple[Step, ...]:
+    """The steps of a computed completion that made what is shown of it.
+
+    What filters cut off at the end does not count, nor does what they took away at the front.
+    """
+    start = max(computed.text.find(shown.text), 0)
+    end = start + len(shown.text)
+    ends = [0, *(step.characters for step in computed.steps)]
+    kept = [
+        step
+        for step, before in zip(computed.steps, ends, strict=False)
+        if step.characters >= start and (before < end or end == len(computed.text))
+    ]
+    return tuple(kept)
+
+
+def probability(odds: float) -> float:
+    """The probability of some log-odds."""
+    return 1 / (1 + math.exp(-min(max(odds, -50.0), 50.0)))
+
+
+def _odds(logprob: float) -> float:
+    """Log-odds of a log-probability, within reason."""
+    if logprob > -1e-4:
+        return _MOST_ODDS
+    return min(max(logprob - math.log(-math.expm1(logprob)), -_MOST_ODDS), _MOST_ODDS)

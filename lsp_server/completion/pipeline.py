@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -82,31 +83,29 @@ async def _complete(
     watch.stage("cache")
     if found is not None:
         source = "speculated" if found.entry.speculated else "cache"
-        candidate = found.entry.candidate
-        if candidate is not None:
-            candidate = msgspec.structs.replace(candidate, text=candidate.text[found.typed :])
+        candidates = found.candidates()
     else:
         # 3. The engine. The only wait of an ordinary request.
-        source = "model"
         if not speculative and snapshot.uri not in session.remembered:
             remember(session, snapshot)
-        candidate, whole = await _ask(session, view, prompt, trace)
+        candidates, whole = await _ask(session, view, prompt, trace)
+        source = "memory" if any(candidate.by_memory for candidate in candidates) else "model"
         watch.stage("engine")
         if whole:
-            session.cache.put(place, candidate, speculated=speculative)
-    if candidate is None:
+            session.cache.put(place, candidates, speculated=speculative)
+    if not candidates:
         raise Nothing("the model has nothing to add here")
 
-    # 4. What may be shown of it here and now.
-    shown, verdicts = filters.run(filters.AFTER_CACHE, candidate, view.surroundings)
-    _note(trace, verdicts)
+    # 4. What may be shown of it here and now: the likeliest that passes the filters, if it is sure enough.
+    candidate, shown = _filtered(candidates, view, trace)
     watch.stage("filters")
-    if shown is None:
-        raise Nothing(f"filter {verdicts[-1].filter}: {verdicts[-1].reason}")
-    sure = gate.sure(shown)
-    trace.unasked = sure and not silence
-    if not snapshot.invoked and not sure:
-        raise Nothing(f"not sure enough: log-probability {shown.logprob_sum:.1f} is below {gate.THRESHOLD}")
+    _judge(session, candidate, shown, view, trace)
+    trace.unasked = trace.sure and not silence
+    watch.stage("gate")
+    if not snapshot.invoked and not trace.sure:
+        raise Nothing(
+            f"not sure enough: right with probability {trace.confidence:.2f}, shown from {trace.threshold:.2f} on"
+        )
     trace.source = source
     trace.shown = len(shown.text)
     return Suggestion(text=shown.text, replace=shown.replace, source=source, id=trace.id)
@@ -193,11 +192,34 @@ def _stop(session: Session, context: Context) -> tuple[Stop, int]:
     return Stop("line"), _LINE_TOKENS
 
 
-async def _ask(session: Session, view: View, prompt: Prompt, trace: Trace) -> tuple[Candidate | None, bool]:
+def _filtered(candidates: Sequence[Candidate], view: View, trace: Trace) -> tuple[Candidate, Candidate]:
+    """The likeliest candidate that the filters leave something of: as it was computed, and what they left."""
+    verdicts: tuple[filters.Verdict, ...] = ()
+    for candidate in candidates:
+        shown, verdicts = filters.run(filters.AFTER_CACHE, candidate, view.surroundings)
+        _note(trace, verdicts)
+        if shown is not None:
+            return candidate, shown
+    raise Nothing(f"filter {verdicts[-1].filter}: {verdicts[-1].reason}")
+
+
+def _judge(session: Session, candidate: Candidate, shown: Candidate, view: View, trace: Trace) -> None:
+    """Ask the gate how sure it is."""
+    steps = gate.supporting(candidate, shown)
+    known = session.model is not None and view.context.language in session.model.manifest.languages
+    trace.features = gate.features(shown, steps, view.context.cursor, known)
+    trace.confidence = gate.probability(session.gate.odds(trace.features))
+    trace.threshold = session.gate.thresholds[session.config.mode]
+    trace.sure = trace.confidence >= trace.threshold
+
+
+async def _ask(
+    session: Session, view: View, prompt: Prompt, trace: Trace
+) -> tuple[tuple[Candidate, ...], bool]:
     """Let the model write.
 
     Returns:
-        what it wrote, ``None`` when it chose to write nothing; and whether it came to its own end.
+        what it wrote, the likeliest first, none when it chose to write nothing; and whether it came to its own end.
     """
     if session.worker is None:
         raise Nothing("no model is loaded")
@@ -215,21 +237,18 @@ async def _ask(session: Session, view: View, prompt: Prompt, trace: Trace) -> tu
         "reused": finished.reused_tokens,
         "generated": finished.tokens,
     }
-    trace.logprob_sum, trace.logprob_min = finished.logprob_sum, finished.logprob_min
     if finished.reason == "cancelled" or (finished.reason == "deadline" and not finished.text):
         raise Nothing(f"the engine stopped early: {finished.reason}")
-    candidate, verdicts = filters.run(
-        filters.BEFORE_CACHE,
-        Candidate(
-            finished.text,
-            logprob_sum=finished.logprob_sum,
-            logprob_mean=finished.logprob_mean,
-            logprob_min=finished.logprob_min,
-        ),
-        view.surroundings,
-    )
-    _note(trace, verdicts)
-    return candidate, finished.reason not in ("deadline", "length")
+    candidates: list[Candidate] = []
+    by_memory = finished.source == "memory"
+    for text, steps in ((finished.text, finished.steps), *((one.text, one.steps) for one in finished.others)):
+        candidate, verdicts = filters.run(
+            filters.BEFORE_CACHE, Candidate(text, steps=steps, by_memory=by_memory), view.surroundings
+        )
+        _note(trace, verdicts)
+        if candidate is not None and candidate.text:
+            candidates.append(candidate)
+    return tuple(candidates), finished.reason not in ("deadline", "length") and not by_memory
 
 
 def _note(trace: Trace, verdicts: tuple[filters.Verdict, ...]) -> None:

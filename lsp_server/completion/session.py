@@ -12,6 +12,7 @@ import msgspec
 from lsp_server.base.config import Config
 from lsp_server.base.errors import GrammarError
 from lsp_server.base.metrics import Metrics
+from lsp_server.completion import gate
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
@@ -51,6 +52,7 @@ class Session:
         self.enabled = config.enabled
         self.documents = Documents()
         self.cache = Cache()
+        self.gate = gate.shipped()
         self.metrics = Metrics()
         self.traces: deque[Trace] = deque(maxlen=_TRACES)
         self.shown: OrderedDict[int, Shown] = OrderedDict()

@@ -25,8 +25,10 @@ class Trace(msgspec.Struct):
         filters: one row for every filter that changed or dropped the text.
         stages_ms: milliseconds spent in each stage, in order.
         tokens: of the prompt, of these reused, generated; empty when no model was asked.
-        logprob_sum, logprob_min: of the generated tokens.
-        unasked: whether the text is good enough, and the place one, to be shown without being asked for explicitly.
+        features: what the gate looked at, see ``gate.features``.
+        confidence: the probability that the suggestion is right; ``threshold`` is where the mode shows it unasked.
+        sure: whether the gate lets the text through; one that was asked for explicitly is shown either way.
+        unasked: whether the text would be shown without that: the gate is sure, and the place not one to be silent at.
     """
 
     id: int
@@ -42,15 +44,18 @@ class Trace(msgspec.Struct):
     filters: list[dict[str, str]] = []
     stages_ms: dict[str, float] = {}
     tokens: dict[str, int] = {}
-    logprob_sum: float = 0.0
-    logprob_min: float = 0.0
+    features: dict[str, float] = {}
+    confidence: float = 0.0
+    threshold: float = 0.0
+    sure: bool = False
     unasked: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, rounded for reading."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         plain["stages_ms"] = {name: round(spent, 2) for name, spent in self.stages_ms.items()}
-        for name in ("total_ms", "logprob_sum", "logprob_min"):
+        plain["features"] = {name: round(value, 2) for name, value in self.features.items()}
+        for name in ("total_ms", "confidence", "threshold"):
             plain[name] = round(plain[name], 2)
         return plain
 

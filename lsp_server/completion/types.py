@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from lsp_server.context.syntax import Tree, Unparsed
+from lsp_server.engine.messages import Step
 
 Source = Literal["cache", "speculated", "memory", "model", "nothing"]
 
@@ -41,14 +42,19 @@ class Candidate(msgspec.Struct, frozen=True):
     Attributes:
         text: what would be inserted at the cursor, ``\\n`` line ends.
         replace: characters behind the cursor, on its line, that the insertion takes the place of.
-        logprob_sum, logprob_mean, logprob_min: as in ``engine.messages.Finished``.
+        steps: how the text came about, as in ``engine.messages.Finished``; ``characters`` counts ``text``'s.
+        by_memory: no network took part.
     """
 
     text: str
     replace: int = 0
-    logprob_sum: float = 0.0
-    logprob_mean: float = 0.0
-    logprob_min: float = 0.0
+    steps: tuple[Step, ...] = ()
+    by_memory: bool = False
+
+    @property
+    def logprob(self) -> float:
+        """Natural log-probability of the whole."""
+        return sum(step.logprob for step in self.steps)
 
 
 class Surroundings(msgspec.Struct, frozen=True):

@@ -1,28 +1,35 @@
-"""The loop from a prompt to a completion, over any engine. Knows no process, no file and no clock but the deadline's.
+"""From a prompt to a completion, over any engine: what is evaluated, chosen, tried beside it, and when it ends.
 
-Greedy decoding with three rules of its own: the KV cache keeps whatever prefix two prompts share; the last pre-token
-before the cursor is spelled anew under the constraint that it spells what was typed (token healing); special tokens
-never become text.
+The likeliest token is taken again and again; the last pre-token before the cursor is spelled anew under the constraint
+that it spells what was typed (token healing). A line is then tried again from the places where another token was
+nearly as likely: best first, as long as one can still turn out likelier than the best so far. Knows no process, no
+file, and no clock but the deadline's.
 """
 
 import codecs
+import heapq
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+import msgspec
 
 from lsp_server.base.errors import EngineError
-from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.engine import stops
-from lsp_server.engine.memory import Memory
-from lsp_server.engine.messages import Complete, Finished, FinishReason, Remember
-from lsp_server.engine.protocol import Engine, Logits
-from lsp_server.engine.tokenizer import Tokenizer
+from lsp_server.engine.decoder import Choice, Decoder, common
+from lsp_server.engine.messages import Complete, Finished, FinishReason, Step, Written
+from lsp_server.engine.protocol import Logits
 
 #: Prompt tokens between two looks at the clock and at whether the request was cancelled.
 _CHUNK = 64
+
+#: Other tokens that are remembered at each step of the first path.
+_OTHERS = 2
+
+#: Paths that are tried beside the first, and the tokens that all of them may have.
+_BRANCHES, _BRANCH_TOKENS = 3, 32
 
 
 class _Stopped(Exception):
@@ -33,131 +40,63 @@ class _Stopped(Exception):
         self.reason = reason
 
 
-class Decoder:
-    """An engine, its tokenizer, and what stands in the KV cache.
+class _Path(msgspec.Struct, frozen=True):
+    """A beginning of a completion.
 
     Attributes:
-        cached: ids of the tokens in the KV cache, in order.
-        memory: what is mixed into the network's distribution.
+        tokens: behind the prompt.
+        typed: what was typed and is not spelled by them yet.
+        spelled: what they spell beyond what was typed.
+        steps: of each token.
+        score: sum of their log-probabilities among all tokens.
+        reason: why it ends; empty while it may go on.
+        text: what it spells, cut where it ends.
     """
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, end_tokens: Sequence[str]) -> None:
-        """Join an engine and its tokenizer.
+    tokens: tuple[int, ...]
+    typed: bytes
+    spelled: bytes = b""
+    steps: tuple[Step, ...] = ()
+    score: float = 0.0
+    reason: FinishReason | None = None
+    text: str = ""
 
-        Args:
-            end_tokens: names of the special tokens that end a completion.
 
-        Raises:
-            EngineError: they do not belong together.
-        """
-        if tokenizer.vocabulary > engine.vocabulary:
-            raise EngineError(
-                f"The tokenizer has {tokenizer.vocabulary} tokens, the model {engine.vocabulary}: they do not belong "
-                "together. Copy the model again."
-            )
-        self.engine = engine
-        self.tokenizer = tokenizer
-        self.cached: list[int] = []
-        self.memory = Memory()
-        unknown = set(end_tokens) - tokenizer.special.keys()
-        if unknown:
-            raise EngineError(f"The model has no special token {', '.join(sorted(unknown))} to end with.")
-        self._ends = frozenset(tokenizer.special[name] for name in end_tokens)
-        speakable = (bool(spelling) or token in self._ends for token, spelling in enumerate(tokenizer.bytes))
-        self._free = np.flatnonzero(np.fromiter(speakable, dtype=bool))
+class _Branch(NamedTuple):
+    """A path that might be likelier; sorts by how likely it is so far, best first."""
 
-    def complete(
-        self,
-        request: Complete,
-        *,
-        deadline: float = math.inf,
-        cancelled: Callable[[], bool] = lambda: False,
-        on_partial: Callable[[str], None] = lambda text: None,
-    ) -> Finished:
-        """Complete a prompt.
+    badness: float
+    number: int
+    path: _Path
+    choice: Choice
 
-        Args:
-            deadline: on the clock of ``time.monotonic``, seconds; ``request.deadline_ms`` is not looked at.
-            cancelled: asked before each evaluation.
-            on_partial: called whenever a further line of a block is complete, with all complete lines.
-        """
-        run = _Run(self, request, deadline, cancelled, on_partial)
-        try:
-            run.prompt()
-            run.decode()
-        except _Stopped as stopped:
-            run.stop(stopped.reason)
-        except EngineError as error:
-            self.cached = []
-            return Finished(request.id, "", "end", error=str(error))
-        return run.finished()
 
-    def remember(self, message: Remember) -> None:
-        """Learn a text for the copy memory."""
-        self.memory.remember(message.document, [self.tokenizer.encode(piece) for piece in message.pieces])
+def complete(
+    decoder: Decoder,
+    request: Complete,
+    *,
+    deadline: float = math.inf,
+    cancelled: Callable[[], bool] = lambda: False,
+    on_partial: Callable[[str], None] = lambda text: None,
+) -> Finished:
+    """Complete a prompt.
 
-    def prompt_ids(self, parts: Sequence[Part]) -> tuple[list[int], bytes]:
-        """Turn a prompt into ids.
-
-        Returns:
-            the ids, and the bytes behind them that are left to healing.
-
-        Raises:
-            EngineError: a part names a special token that the model does not have.
-        """
-        ids: list[int] = []
-        for part in parts[:-1]:
-            ids += self._special(part) if part.special else _limited(self.tokenizer.encode(part.text), part)
-        if not parts or parts[-1].special:
-            return ids + [token for part in parts[-1:] for token in self._special(part)], b""
-        stable, rest = self.tokenizer.split_for_healing(parts[-1].text)
-        return ids + _limited(stable, parts[-1]), rest
-
-    def _special(self, part: Part) -> list[int]:
-        token = self.tokenizer.special.get(part.text)
-        if token is None:
-            raise EngineError(
-                f"The prompt has the special token '{part.text}', which this model does not know."
-            )
-        return [token]
-
-    def choose(
-        self, logits: Logits, allowed: npt.NDArray[np.int64] | None, document: str = ""
-    ) -> tuple[int, float]:
-        """Take the likeliest of the allowed tokens, or of all speakable ones.
-
-        Args:
-            logits: for the token behind ``cached``.
-            document: that is being written.
-
-        Returns:
-            its id, and its natural log-probability among those that were allowed.
-
-        Raises:
-            EngineError: the logits are not numbers.
-        """
-        values = logits[self._free].astype(np.float64)
-        values = np.exp(values - values.max())
-        probabilities = np.zeros(len(logits))
-        probabilities[self._free] = values / values.sum()
-        probabilities = self.memory.mix(probabilities, self.cached, document)
-        candidates = self._free if allowed is None else allowed
-        offered = probabilities[candidates]
-        best = int(offered.argmax())
-        total = float(offered.sum())
-        if math.isnan(total):
-            raise EngineError("The engine returned logits that are not numbers.")
-        if (
-            total == 0.0
-        ):  # too improbable for a float next to the best token; among themselves they still differ
-            values = logits[candidates].astype(np.float64)
-            best = int(values.argmax())
-            return int(candidates[best]), -math.log(float(np.exp(values - values[best]).sum()))
-        return int(candidates[best]), math.log(float(offered[best]) / total)
-
-    def ends(self, token: int) -> bool:
-        """Whether the model says with this token that it is done."""
-        return token in self._ends
+    Args:
+        deadline: on the clock of ``time.monotonic``, seconds; ``request.deadline_ms`` is not looked at.
+        cancelled: asked before each evaluation.
+        on_partial: called whenever a further line of a block is complete, with all complete lines.
+    """
+    run = _Run(decoder, request, deadline, cancelled, on_partial)
+    try:
+        run.prompt()
+        run.first()
+        run.others()
+    except _Stopped as stopped:
+        run.stop(stopped.reason)
+    except EngineError as error:
+        decoder.cached = []
+        return Finished(request.id, "", "end", error=str(error))
+    return run.finished()
 
 
 class _Run:
@@ -176,27 +115,28 @@ class _Run:
         self._deadline = deadline
         self._cancelled = cancelled
         self._on_partial = on_partial
+        self._view = decoder.memory.view(request.document)
+        self._prompt: list[int] = []
         self._logits: Logits | None = None
-        self._rest = b""
-        self._text = ""
-        self._reason: FinishReason = "end"
-        self._logprobs: list[float] = []
-        self._prompt_tokens = self._reused = 0
+        self._path = _Path((), b"")
+        self._paths: list[_Path] = []
+        self._branches: list[_Branch] = []
+        self._numbers = itertools.count()
+        self._tokens = self._reused = 0
         self._started = self._prompted = time.monotonic()
 
     def prompt(self) -> None:
         """Bring the prompt into the KV cache, as far as it is not there already."""
         decoder = self._decoder
-        ids, self._rest = decoder.prompt_ids(self._request.parts)
+        ids, rest = decoder.prompt_ids(self._request.parts)
         if not ids:
             raise EngineError("The prompt is empty.")
         if len(ids) >= decoder.engine.context:
             raise EngineError(
                 f"The prompt has {len(ids)} tokens, the model's context {decoder.engine.context}."
             )
-        self._prompt_tokens = len(ids)
-        # At least one token is evaluated again: the engine has only the logits of the last one.
-        self._reused = min(_common(ids, decoder.cached), len(ids) - 1)
+        self._prompt, self._path = ids, _Path((), rest)
+        self._reused = decoder.reuse(ids)
         for start in range(self._reused, len(ids), _CHUNK):
             self._evaluate(ids[start : start + _CHUNK], start)
         self._prompted = time.monotonic()
@@ -206,80 +146,135 @@ class _Run:
             raise _Stopped("cancelled")
         if time.monotonic() >= self._deadline:
             raise _Stopped("deadline")
-        cached = self._decoder.cached
-        del cached[keep:]
-        self._logits = self._decoder.engine.evaluate(ids, keep)
-        cached += ids
+        self._logits = self._decoder.evaluate(ids, keep)
 
-    def decode(self) -> None:
-        """Write until something ends it."""
-        decoder, spelling = self._decoder, self._decoder.tokenizer.bytes
-        utf8 = codecs.getincrementaldecoder("utf-8")()
+    def first(self) -> None:
+        """Write the completion that always takes the likeliest token."""
         shown = ""
-        written = 0
-        while True:
-            assert self._logits is not None
-            allowed = decoder.tokenizer.allowed(self._rest) if self._rest else None
-            if allowed is not None and not len(allowed):
-                break  # the vocabulary cannot spell what was typed
-            token, logprob = decoder.choose(self._logits, allowed, self._request.document)
-            self._logprobs.append(logprob)
-            if decoder.ends(token):
+        while self._path.reason is None:
+            path = self._path
+            choices = self._choices(path)
+            if not choices:
+                self._path = _ended(path, "end")
                 break
-            new = spelling[token][len(self._rest) :]
-            self._rest = self._rest[len(spelling[token]) :]
-            written += bool(new)
-            try:
-                self._text += utf8.decode(new)
-            except UnicodeDecodeError:
-                break  # no text can come of these bytes
-            done = stops.cut(self._text, self._request.stop)
-            if done is not None:
-                self._text, self._reason = done
-                return
-            lines = stops.complete_lines(self._text, self._request.stop)
-            if lines != shown:
+            for choice in choices[1:]:
+                self._note(path, choice)
+            self._path = self._extend(path, choices[0])
+            lines = stops.complete_lines(self._path.text, self._request.stop)
+            if lines != shown and self._path.reason is None:
                 shown = lines
                 self._on_partial(lines)
-            if written == self._request.max_tokens or len(decoder.cached) == decoder.engine.context:
-                raise _Stopped("length")
-            self._evaluate([token], len(decoder.cached))
-        self._text = stops.without_blank_end(self._text)
+            self._advance(self._path)
+        self._paths.append(self._path)
+
+    def others(self) -> None:
+        """Try what may turn out likelier than the first path. A block is not worth it: it seldom comes out whole."""
+        if self._request.stop.kind != "line" or self._path.reason not in ("line", "end"):
+            return
+        best, spent = self._path.score, self._tokens + _BRANCH_TOKENS
+        for _ in range(_BRANCHES):
+            if not self._branches or -self._branches[0].badness <= best or self._tokens >= spent:
+                break
+            branch = heapq.heappop(self._branches)
+            path = self._extend(branch.path, branch.choice)
+            while path.reason is None and path.score > best and self._tokens < spent:
+                self._advance(path)
+                choices = self._choices(path)
+                if not choices:
+                    break
+                for choice in choices[1:]:
+                    self._note(path, choice)
+                path = self._extend(path, choices[0])
+            if path.reason in ("line", "end") and path.score > best:
+                best = path.score
+            if path.reason in ("line", "end"):
+                self._paths.append(path)
+
+    def _choices(self, path: _Path) -> list[Choice]:
+        assert self._logits is not None
+        return self._decoder.choices(self._logits, path.typed, self._view, 1 + _OTHERS)
+
+    def _note(self, path: _Path, choice: Choice) -> None:
+        """Remember a way that was not taken."""
+        badness = -(path.score + choice.logprob)
+        heapq.heappush(self._branches, _Branch(badness, next(self._numbers), path, choice))
+
+    def _extend(self, path: _Path, choice: Choice) -> _Path:
+        """The path with one token more, and whether it ends with it."""
+        decoder, stop = self._decoder, self._request.stop
+        spelling = decoder.tokenizer.bytes[choice.token]
+        self._tokens += 1
+        longer = msgspec.structs.replace(
+            path,
+            tokens=(*path.tokens, choice.token),
+            typed=path.typed[len(spelling) :],
+            spelled=path.spelled + spelling[len(path.typed) :],
+            score=path.score + choice.logprob,
+        )
+        text = None if choice.token in decoder.ends else _text(longer.spelled)
+        step = Step(len(path.text if text is None else text), choice.share, choice.match, choice.memory)
+        longer = msgspec.structs.replace(longer, steps=(*path.steps, step))
+        if text is None:
+            return _ended(longer, "end")
+        done = stops.cut(text, stop)
+        if done is not None:
+            return msgspec.structs.replace(longer, text=done[0], reason=done[1])
+        return msgspec.structs.replace(longer, text=text)
+
+    def _advance(self, path: _Path) -> None:
+        """Get the logits behind a path that goes on."""
+        if path.reason is not None:
+            return
+        written = sum(bool(one) for one in _growth(path))
+        if written == self._request.max_tokens or self._full(path):
+            raise _Stopped("length")
+        known = common(path.tokens, self._decoder.cached[len(self._prompt) :])
+        self._evaluate(list(path.tokens[known:]), len(self._prompt) + known)
+
+    def _full(self, path: _Path) -> bool:
+        return len(self._prompt) + len(path.tokens) - 1 == self._decoder.engine.context
 
     def stop(self, reason: FinishReason) -> None:
         """End before the model did."""
-        self._reason = reason
-        self._text = "" if reason == "cancelled" else stops.unfinished(self._text, self._request.stop)
+        if reason == "cancelled":
+            self._paths = []
+            self._path = _Path((), b"", reason=reason)
+        elif not self._paths:
+            text = stops.unfinished(self._path.text, self._request.stop)
+            self._path = msgspec.structs.replace(self._path, text=text, reason=reason)
 
     def finished(self) -> Finished:
         """The answer."""
-        now, logprobs = time.monotonic(), self._logprobs
+        now = time.monotonic()
+        ranked = sorted(self._paths, key=lambda path: -path.score) or [self._path]
+        best = ranked[0]
         return Finished(
             id=self._request.id,
-            text=self._text,
-            reason=self._reason,
-            logprob_sum=sum(logprobs),
-            logprob_mean=sum(logprobs) / len(logprobs) if logprobs else 0.0,
-            logprob_min=min(logprobs, default=0.0),
-            prompt_tokens=self._prompt_tokens,
+            text=best.text,
+            reason=best.reason or "end",
+            steps=best.steps,
+            others=tuple(Written(path.text, path.steps) for path in ranked[1:] if path.text != best.text),
+            prompt_tokens=len(self._prompt),
             reused_tokens=self._reused,
-            tokens=len(logprobs),
+            tokens=self._tokens,
             prompt_ms=(self._prompted - self._started) * 1000,
             decode_ms=(now - self._prompted) * 1000,
         )
 
 
-def _limited(ids: list[int], part: Part) -> list[int]:
-    """Cut a text's ids to its limit, on the side and in the steps that ``Part`` describes."""
-    over = len(ids) - part.limit
-    if not part.limit or over <= 0:
-        return ids
-    return ids[-(-over // LEFT_STEP) * LEFT_STEP :] if part.cut == "left" else ids[: part.limit]
+def _ended(path: _Path, reason: FinishReason) -> _Path:
+    return msgspec.structs.replace(path, text=stops.without_blank_end(path.text), reason=reason)
 
 
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the longest common prefix."""
-    for index, (one, other) in enumerate(zip(first, second, strict=False)):
-        if one != other:
-            return index
-    return min(len(first), len(second))
+def _growth(path: _Path) -> Sequence[int]:
+    """Characters that each step of a path added; those of healed tokens add none."""
+    ends = [0, *(step.characters for step in path.steps)]
+    return [after - before for before, after in itertools.pairwise(ends)]
+
+
+def _text(spelled: bytes) -> str | None:
+    """The whole characters at the beginning of some bytes; ``None`` if no text begins so."""
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(spelled)
+    except UnicodeDecodeError:
+        return None

@@ -127,16 +127,40 @@ class Partial(msgspec.Struct, frozen=True, tag="partial"):
     text: str
 
 
+class Step(msgspec.Struct, frozen=True, array_like=True):
+    """One token of a completion.
+
+    Attributes:
+        characters: length of the text up to its end; that of a healed token adds none.
+        logprob: natural log-probability, renormalised over the tokens that the typed characters allowed.
+        match: tokens of the longest match in the memory that it followed; 0 for none.
+        memory: share of its probability that the memory gave, 0 to 1.
+    """
+
+    characters: int
+    logprob: float
+    match: int = 0
+    memory: float = 0.0
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A text and how it came about."""
+
+    text: str
+    steps: tuple[Step, ...] = ()
+
+
 class Finished(msgspec.Struct, frozen=True, tag="finished"):
     """A completion.
 
     Attributes:
         text: what comes after the cursor; empty when the model has nothing to say.
-        logprob_sum, logprob_mean, logprob_min: natural log-probabilities of the chosen tokens, healed ones included,
-            each renormalised over the tokens that the typed characters allowed; 0.0 when there are none.
+        steps: its tokens, healed ones and the one that ended it included.
+        others: less probable completions, the likeliest first.
+        source: what wrote it: the network and the memory together, or the memory alone.
         prompt_tokens: tokens of the prompt.
         reused_tokens: of these, how many stood in the KV cache already.
-        tokens: generated tokens.
+        tokens: generated tokens, those of ``others`` and of abandoned tries included.
         prompt_ms, decode_ms: wall time of the two stages.
         error: set when the engine failed; then ``text`` is empty.
     """
@@ -144,9 +168,9 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     id: int
     text: str
     reason: FinishReason
-    logprob_sum: float = 0.0
-    logprob_mean: float = 0.0
-    logprob_min: float = 0.0
+    steps: tuple[Step, ...] = ()
+    others: tuple[Written, ...] = ()
+    source: Literal["model", "memory"] = "model"
     prompt_tokens: int = 0
     reused_tokens: int = 0
     tokens: int = 0

@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from lsp_server.base.digest import sha256
 from lsp_server.base.errors import EngineError, ModelError, OffhandError
-from lsp_server.engine.decoding import Decoder
+from lsp_server.engine.decoder import Decoder
+from lsp_server.engine.decoding import complete
 from lsp_server.engine.framing import LENGTH, frame, length, to_worker
 from lsp_server.engine.messages import (
     Cancel,
@@ -136,7 +137,10 @@ def serve(inbox: Inbox, send: Callable[[ToServer], None]) -> None:
                 send(Loaded(message.engine, engine.vocabulary, engine.context, engine.parameters, took))
         elif isinstance(message, Remember):
             if decoder is not None:
-                decoder.remember(message)
+                tokenizer = decoder.tokenizer
+                decoder.memory.remember(
+                    message.document, [tokenizer.encode(piece) for piece in message.pieces]
+                )
         else:
             send(_answer(decoder, message, arrived, inbox, send))
             inbox.done(message.id)
@@ -151,7 +155,8 @@ def _answer(
 ) -> Finished:
     if decoder is None:
         return Finished(request.id, "", "end", error="No model is loaded.")
-    return decoder.complete(
+    return complete(
+        decoder,
         request,
         deadline=arrived + request.deadline_ms / 1000,
         cancelled=lambda: inbox.is_cancelled(request.id),

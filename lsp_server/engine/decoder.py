@@ -1,0 +1,195 @@
+"""What decoding works on: an engine, its tokenizer, the memory, and what stands in the KV cache.
+
+Knows which token is how likely, not where a completion begins or ends; no process, no file, no clock.
+"""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from lsp_server.base.errors import EngineError
+from lsp_server.base.parts import LEFT_STEP, Part
+from lsp_server.engine.memory import mixture
+from lsp_server.engine.memory.store import Matches, Memory, View
+from lsp_server.engine.protocol import Engine, Logits
+from lsp_server.engine.tokenizer import Tokenizer
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A token that may come next.
+
+    Attributes:
+        logprob: natural log-probability among all tokens.
+        share: the same among those that the typed characters allow.
+        match: tokens of the longest match in the memory that it followed.
+        memory: share of its probability that the memory gave, 0 to 1.
+    """
+
+    token: int
+    logprob: float
+    share: float
+    match: int
+    memory: float
+
+
+class Decoder:
+    """A model that is ready to be asked.
+
+    Attributes:
+        cached: ids of the tokens in the KV cache, in order.
+        memory: what is mixed into the network's distribution.
+        ends: ids of the tokens that end a completion.
+    """
+
+    def __init__(
+        self, engine: Engine, tokenizer: Tokenizer, end_tokens: Sequence[str], memory: Memory | None = None
+    ) -> None:
+        """Join an engine and its tokenizer.
+
+        Args:
+            end_tokens: names of the special tokens that end a completion.
+            memory: of the tokenizer's ids; an empty one of its own if none is given.
+
+        Raises:
+            EngineError: they do not belong together.
+        """
+        if tokenizer.vocabulary > engine.vocabulary:
+            raise EngineError(
+                f"The tokenizer has {tokenizer.vocabulary} tokens, the model {engine.vocabulary}: they do not belong "
+                "together. Copy the model again."
+            )
+        unknown = set(end_tokens) - tokenizer.special.keys()
+        if unknown:
+            raise EngineError(f"The model has no special token {', '.join(sorted(unknown))} to end with.")
+        self.engine = engine
+        self.tokenizer = tokenizer
+        self.memory = memory or Memory(tokenizer.vocabulary)
+        self.cached: list[int] = []
+        self.ends = frozenset(tokenizer.special[name] for name in end_tokens)
+        self._mixture = mixture.shipped()
+        speakable = (bool(spelling) or token in self.ends for token, spelling in enumerate(tokenizer.bytes))
+        self._free = np.flatnonzero(np.fromiter(speakable, dtype=bool))
+
+    def prompt_ids(self, parts: Sequence[Part]) -> tuple[list[int], bytes]:
+        """Turn a prompt into ids.
+
+        Returns:
+            the ids, and the bytes behind them that are left to healing.
+
+        Raises:
+            EngineError: a part names a special token that the model does not have.
+        """
+        ids: list[int] = []
+        for part in parts[:-1]:
+            ids += self._special(part) if part.special else _limited(self.tokenizer.encode(part.text), part)
+        if not parts or parts[-1].special:
+            return ids + [token for part in parts[-1:] for token in self._special(part)], b""
+        stable, rest = self.tokenizer.split_for_healing(parts[-1].text)
+        return ids + _limited(stable, parts[-1]), rest
+
+    def _special(self, part: Part) -> list[int]:
+        token = self.tokenizer.special.get(part.text)
+        if token is None:
+            raise EngineError(
+                f"The prompt has the special token '{part.text}', which this model does not know."
+            )
+        return [token]
+
+    def evaluate(self, ids: list[int], keep: int) -> Logits:
+        """Bring tokens into the KV cache behind its first ``keep``; the logits are valid until the next call."""
+        del self.cached[keep:]
+        logits = self.engine.evaluate(ids, keep)
+        self.cached += ids
+        return logits
+
+    def reuse(self, ids: Sequence[int]) -> int:
+        """How many of a prompt's tokens need not be evaluated. At least one is: the engine has only the logits of
+        the last one."""
+        return min(common(ids, self.cached), len(ids) - 1)
+
+    def choices(self, logits: Logits, typed: bytes, view: View, most: int) -> list[Choice]:
+        """The likeliest tokens behind ``cached``, the likeliest first; none if nothing spells what was typed.
+
+        Args:
+            typed: what stands before the cursor and has no token yet; constrains the choice.
+            view: of the memory.
+            most: how many are wanted.
+
+        Raises:
+            EngineError: the logits are not numbers.
+        """
+        candidates = self.tokenizer.allowed(typed) if typed else self._free
+        if not len(candidates):
+            return []
+        network = self._network(logits)
+        matches = view.matches(self.cached)
+        probabilities = self._mixture.mix(network, matches)
+        offered = probabilities[candidates]
+        total = float(offered.sum())
+        if math.isnan(total):
+            raise EngineError("The engine returned logits that are not numbers.")
+        if total == 0.0:  # too improbable for a float; among themselves they still differ
+            network = offered = _softmax(logits[candidates])
+            total, probabilities = 1.0, np.zeros(len(probabilities))
+            probabilities[candidates] = offered
+        most = min(most, len(candidates))
+        best = np.argpartition(offered, -most)[-most:]
+        best = best[np.lexsort((best, -offered[best]))]
+        return [
+            self._choice(
+                int(candidates[index]), float(offered[index]), total, network, probabilities, matches
+            )
+            for index in best
+            if offered[index] > 0
+        ]
+
+    def _network(self, logits: Logits) -> npt.NDArray[np.float64]:
+        """The network's distribution over the tokens that may be said."""
+        probabilities = np.zeros(len(logits))
+        probabilities[self._free] = _softmax(logits[self._free])
+        return probabilities
+
+    def _choice(
+        self,
+        token: int,
+        probability: float,
+        total: float,
+        network: npt.NDArray[np.float64],
+        mixed: npt.NDArray[np.float64],
+        matches: Matches,
+    ) -> Choice:
+        match = mixture.support(matches, token)
+        by_network = min(float(network[token]), probability) if match else probability
+        return Choice(
+            token,
+            math.log(probability),
+            math.log(min(probability / total, 1.0)),
+            match,
+            1 - by_network / probability,
+        )
+
+
+def _softmax(logits: Logits) -> npt.NDArray[np.float64]:
+    values = logits.astype(np.float64)
+    values = np.exp(values - values.max())
+    probabilities: npt.NDArray[np.float64] = values / values.sum()
+    return probabilities
+
+
+def _limited(ids: list[int], part: Part) -> list[int]:
+    """Cut a text's ids to its limit, on the side and in the steps that ``Part`` describes."""
+    over = len(ids) - part.limit
+    if not part.limit or over <= 0:
+        return ids
+    return ids[-(-over // LEFT_STEP) * LEFT_STEP :] if part.cut == "left" else ids[: part.limit]
+
+
+def common(first: Sequence[int], second: Sequence[int]) -> int:
+    """Length of the longest common beginning."""
+    for index, (one, other) in enumerate(zip(first, second, strict=False)):
+        if one != other:
+            return index
+    return min(len(first), len(second))

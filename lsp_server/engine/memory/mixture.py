@@ -1,0 +1,104 @@
+"""How the memory and the network are mixed into one distribution over the next token.
+
+A nested back-off over match lengths k (Hellendoorn and Devanbu 2017, "Are deep neural networks the best choice for
+modeling source code?"): p_k = (c + b_k p_(k-1)) / (C + b_k), where c counts each next token among the matches of at
+least k tokens, every match with the weight of where it stands, C is the sum of c, and p_0 the network. The mass of
+everything shorter, b_k = a_k f_u u (1 + s m), depends on the length, on how many different tokens u followed (their
+agreement), and on how sure the network is of its best token (m). The numbers are in ``mixture.json``, learnt on
+workspaces that the model was not trained on by ``offhand bench fit-memory``. Knows neither text nor segments.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from lsp_server.engine.memory.segment import Ids
+from lsp_server.engine.memory.store import Matches
+
+Probabilities = npt.NDArray[np.float64]
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """The numbers of the mixture.
+
+    Attributes:
+        lengths: match lengths that are told apart, ascending, in tokens.
+        back_off: a_k of each of them.
+        agreement: f_u for u = 1, 2, 3 and more different tokens.
+        certainty: s.
+        kinds: how much a match counts, by where it stands: ``store.DEAD`` to ``store.ABOVE``.
+        origin: how they came about, for people.
+    """
+
+    lengths: tuple[int, ...]
+    back_off: tuple[float, ...]
+    agreement: tuple[float, float, float]
+    certainty: float
+    kinds: tuple[float, ...]
+    origin: dict[str, Any] = {}
+
+
+class Mixture:
+    """Mixes with certain weights."""
+
+    def __init__(self, weights: Weights) -> None:
+        """Prepare the arrays."""
+        self._lengths = np.array(weights.lengths)
+        self._kinds = np.array(weights.kinds)
+        self._back_off = weights.back_off
+        self._agreement = (0.0, *weights.agreement)
+        self._certainty = weights.certainty
+
+    def mix(self, probabilities: Probabilities, matches: Matches) -> Probabilities:
+        """Mix what followed the matches into the network's distribution.
+
+        Args:
+            probabilities: of the network, shape (vocabulary,), summing to 1.
+
+        Returns:
+            a distribution of the same shape; the same object when nothing matches.
+        """
+        longest = np.searchsorted(self._lengths, matches.lengths, side="right") - 1
+        if not len(longest) or longest.max() < 0:
+            return probabilities
+        tokens, index = np.unique(matches.tokens, return_inverse=True)
+        counts = self._counts(longest, index, matches.kinds, len(tokens))
+        sure = 1 + self._certainty * float(probabilities.max())
+        known = probabilities[tokens]
+        others = 1.0
+        for order, count in enumerate(counts):
+            different = int(np.count_nonzero(count))
+            if not different:
+                break
+            back = self._back_off[order] * self._agreement[min(different, 3)] * different * sure
+            total = float(count.sum()) + back
+            known = (known * back + count) / total
+            others *= back / total
+        mixed = probabilities * others
+        mixed[tokens] = known
+        return mixed
+
+    def _counts(self, longest: Ids, index: Ids, kinds: Ids, tokens: int) -> Probabilities:
+        """Weight of each token among the matches of at least each length, shape (lengths, tokens)."""
+        lengths = len(self._lengths)
+        keep = longest >= 0
+        cells = longest[keep] * tokens + index[keep]
+        exact = np.bincount(cells, self._kinds[kinds[keep]], minlength=lengths * tokens)
+        counts: Probabilities = exact.reshape(lengths, tokens)[::-1].cumsum(axis=0)[::-1]
+        return counts
+
+
+def shipped() -> Mixture:
+    """The mixture with the weights that come with Offhand."""
+    path = Path(__file__).with_suffix(".json")
+    return Mixture(msgspec.json.decode(path.read_bytes(), type=Weights))
+
+
+def support(matches: Matches, token: int) -> int:
+    """Length of the longest match that was followed by ``token``; 0 when none was."""
+    lengths: Sequence[int] = matches.lengths[matches.tokens == token]
+    return int(max(lengths, default=0))

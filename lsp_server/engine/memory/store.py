@@ -1,0 +1,269 @@
+"""What the copy memory knows: open documents, files of the workspace, lines deleted lately.
+
+A log-structured set of segments: what changes now has a segment of its own, the rest lies in large ones that are
+merged in the background, and a document that was replaced or forgotten is only marked dead there. Knows names and
+token ids: no text, no files, no time. Thread-safe: one thread completes while another learns.
+"""
+
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from lsp_server.engine.memory.segment import Ids, Segment
+
+#: Documents with a segment of their own; the one not touched for longest is merged when there are more.
+_HOT = 3
+
+#: Tokens that may be held; a file that is too much is not learnt. With 16-bit tokens they take 60 MB.
+CAPACITY = 10_000_000
+
+#: Tokens of one segment. Building one takes 60 bytes a token for a moment, so this bounds the memory.
+_SEGMENT = 3_000_000
+
+#: A segment is merged with one that is at most so many times its size.
+_RATIO = 4
+
+#: Where a match stands, seen from the cursor; the index of its weight in ``mixture``.
+DEAD, WORKSPACE, DIRECTORY, OPEN, DELETED, BELOW, ABOVE = range(7)
+
+#: The document of the lines that were deleted lately, whatever document they stood in.
+DELETED_LINES = "deleted"
+
+
+class Matches(msgspec.Struct, frozen=True):
+    """Where a context stands in what is remembered.
+
+    Attributes:
+        lengths: of the matches in tokens, at least 1; shape (n,), in no order.
+        tokens: what followed, shape (n,).
+        kinds: where it stands, ``WORKSPACE`` to ``ABOVE``, shape (n,).
+    """
+
+    lengths: Ids
+    tokens: Ids
+    kinds: Ids
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """A segment and what became of its documents since.
+
+    Attributes:
+        alive: per piece; written to as documents are replaced.
+        directories: number of each piece's directory.
+    """
+
+    segment: Segment
+    alive: npt.NDArray[np.bool_]
+    directories: Ids
+
+    @property
+    def living(self) -> int:
+        """Tokens of the pieces that count."""
+        return int(self.segment.sizes[self.alive].sum())
+
+
+class Memory:
+    """The remembered documents."""
+
+    def __init__(self, vocabulary: int) -> None:
+        """Know nothing.
+
+        Args:
+            vocabulary: number of token ids.
+        """
+        self._vocabulary = vocabulary
+        self._lock = threading.RLock()
+        self._cold: tuple[_Held, ...] = ()
+        self._hot: OrderedDict[str, _Held] = OrderedDict()
+        self._homes: dict[str, tuple[_Held, slice]] = {}
+        self._open: set[str] = set()
+        self._directories: dict[str, int] = {}
+
+    @property
+    def size(self) -> int:
+        """Tokens held, those of dead documents included."""
+        return sum(held.segment.size for held in (*self._cold, *self._hot.values()))
+
+    def remember(self, name: str, pieces: Sequence[Sequence[int]]) -> None:
+        """Keep an open document, in place of what was known under its name.
+
+        Args:
+            pieces: token ids; nothing is taken to follow from the end of one to the beginning of the next. The first
+                is what stands above the cursor. Without any the document is forgotten.
+        """
+        with self._lock:
+            self._bury(name)
+            self._open.discard(name)
+            if not pieces:
+                return
+            self._open.add(name)
+            held = self._hold(_pieces(name, pieces))
+            self._hot[name] = held
+            self._homes[name] = (held, slice(None))
+
+    def learn(self, documents: Iterable[tuple[str, Sequence[Sequence[int]]]]) -> None:
+        """Keep files, in place of what was known under their names; open documents stay as they are.
+
+        Builds a segment and may merge others: seconds where there are millions of tokens, so call it in the background.
+        """
+        fresh: list[tuple[str, Ids]] = []
+        room = CAPACITY - self.size
+        for name, pieces in documents:
+            size = sum(map(len, pieces))
+            if name in self._open or (size > room and name not in self._homes):
+                continue
+            room -= size
+            fresh += _pieces(name, pieces)
+        if fresh:
+            self._add(fresh)
+            self._merge()
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop documents; unknown ones are no matter."""
+        with self._lock:
+            for name in names:
+                self._bury(name)
+                self._open.discard(name)
+
+    def tidy(self) -> None:
+        """Merge the documents that are no longer being written into larger segments; call it in the background."""
+        with self._lock:
+            settled = tuple(self._hot.values())[:-_HOT]
+        if settled:
+            self._add(_living(settled), replaced=settled)
+            self._merge()
+
+    def view(self, own: str) -> "View":
+        """What is remembered just now, as it looks from one document."""
+        directory = self._directories.get(_parent(own), -1)
+        layers: list[tuple[Segment, Ids]] = []
+        with self._lock:
+            for name, held in self._hot.items():
+                kinds = np.full(len(held.alive), DELETED if name == DELETED_LINES else OPEN)
+                if name == own:
+                    kinds[:1], kinds[1:] = ABOVE, BELOW
+                layers.append((held.segment, kinds))
+            for held in self._cold:
+                kinds = np.where(held.directories == directory, DIRECTORY, WORKSPACE)
+                for name in self._open - self._hot.keys():
+                    home, pieces = self._homes[name]
+                    if home is held:
+                        kinds[pieces] = ABOVE if name == own else OPEN
+                layers.append((held.segment, np.where(held.alive, kinds, DEAD)))
+        return View(tuple(layers))
+
+    # --- keeping
+
+    def _hold(self, documents: Sequence[tuple[str, Ids]]) -> _Held:
+        directories = [
+            self._directories.setdefault(_parent(name), len(self._directories)) for name, _ in documents
+        ]
+        return _Held(
+            Segment(documents, self._vocabulary),
+            np.ones(len(documents), bool),
+            np.array(directories, np.int64),
+        )
+
+    def _bury(self, name: str) -> None:
+        """Mark what is known under a name as dead."""
+        home = self._homes.pop(name, None)
+        if home is None:
+            return
+        held, pieces = home
+        held.alive[pieces] = False
+        if self._hot.get(name) is held:
+            del self._hot[name]
+        elif not held.alive.any():
+            self._cold = tuple(other for other in self._cold if other is not held)
+
+    def _add(self, documents: Sequence[tuple[str, Ids]], replaced: Sequence[_Held] = ()) -> None:
+        """Put documents into a new cold segment.
+
+        Args:
+            replaced: the segments that they came from; a document that has another home by now stays there.
+        """
+        fresh = self._hold(documents)
+        with self._lock:
+            for name, pieces in _runs(fresh.segment.names):
+                home = self._homes.get(name)
+                if (home is not None and home[0] in replaced) if replaced else name not in self._open:
+                    self._bury(name)
+                    self._homes[name] = (fresh, pieces)
+                else:
+                    fresh.alive[pieces] = False
+            self._cold = tuple(sorted((*self._cold, fresh), key=lambda held: -held.segment.size))
+
+    def _merge(self) -> None:
+        """Join segments until each is much larger than the next."""
+        while True:
+            with self._lock:
+                worth = self._worth_merging()
+                documents = _living(worth)
+            if not worth:
+                break
+            self._add(documents, replaced=worth)
+            with self._lock:  # whatever was alive in them has moved
+                self._cold = tuple(held for held in self._cold if held not in worth)
+
+    def _worth_merging(self) -> Sequence[_Held]:
+        """Two segments of about the same size, the smallest first; or one that is mostly dead."""
+        for smaller, larger in itertools.pairwise(reversed(self._cold)):
+            sizes = smaller.segment.size, larger.segment.size
+            if sizes[1] <= _RATIO * sizes[0] and sum(sizes) <= _SEGMENT:
+                return smaller, larger
+        return [held for held in self._cold if held.living < held.segment.size / 2][:1]
+
+
+class View:
+    """What is remembered, frozen for one request."""
+
+    def __init__(self, layers: Sequence[tuple[Segment, Ids]]) -> None:
+        """Take segments, each with the kinds of its pieces."""
+        self._layers = layers
+
+    def matches(self, context: Sequence[int]) -> Matches:
+        """Where a context's last tokens stand."""
+        found: list[tuple[Ids, Ids, Ids]] = []
+        key = b""
+        for segment, kinds in self._layers:
+            key = key or segment.key(context)
+            lengths, tokens, places = segment.matches(key)
+            if len(lengths):
+                found.append((lengths, tokens, kinds[segment.pieces_of(places)]))
+        if not found:
+            empty = np.empty(0, np.int64)
+            return Matches(empty, empty, empty)
+        lengths, tokens, kinds = (np.concatenate(column) for column in zip(*found, strict=True))
+        alive = kinds != DEAD
+        return Matches(lengths[alive], tokens[alive], kinds[alive])
+
+
+def _pieces(name: str, pieces: Iterable[Sequence[int]]) -> list[tuple[str, Ids]]:
+    return [(name, np.asarray(piece, np.int64)) for piece in pieces]
+
+
+def _living(segments: Iterable[_Held]) -> list[tuple[str, Ids]]:
+    """The pieces of some segments that count."""
+    return [
+        (held.segment.names[index], held.segment.piece(index))
+        for held in segments
+        for index in np.flatnonzero(held.alive).tolist()
+    ]
+
+
+def _runs(names: Sequence[str]) -> Iterator[tuple[str, slice]]:
+    """Each name and where its pieces are; they stand together."""
+    start = 0
+    for name, group in itertools.groupby(names):
+        end = start + sum(1 for _ in group)
+        yield name, slice(start, end)
+        start = end
+
+
+def _parent(name: str) -> str:
+    return name.rpartition("/")[0]
