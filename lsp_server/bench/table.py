@@ -29,7 +29,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _groups(figures: Figures) -> Iterator[str]:
-    yield f"{'rest of the line':<22}{'n':>6}  {'exactly right':<14}{'':{_BAR}}  {'similarity':<11} first word  names"
+    yield f"{'rest of the line':<22}{'n':>6}  {'exactly right':<15}{'':{_BAR}}  {'similarity':<11} first word  names"
     yield _row("all", figures.all)
     yield _row("rests with a word", figures.with_word)
     for title, groups in (
@@ -60,7 +60,7 @@ def _row(name: str, group: Group) -> str:
         "-" if group.similarity is None else f"{group.similarity:4.1f} ± {group.similarity_error:.1f}"
     )
     return (
-        f"{name:<22}{group.n:>6}  {percent(group.exact):<14}{bar:<{_BAR}}  {similarity:<11} "
+        f"{name:<22}{group.n:>6}  {percent(group.exact):<15}{bar:<{_BAR}}  {similarity:<11} "
         f"{percent(group.first_word, error=False):>10} {percent(group.identifiers, error=False):>6}"
     )
 
