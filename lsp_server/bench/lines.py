@@ -31,7 +31,7 @@ class Confidence(msgspec.Struct, frozen=True):
     Attributes:
         rank: the number that the gate decides by; larger is surer.
         probability: that the text is right, as far as anybody claims to know.
-        shown: whether the gate would have shown it unasked.
+        shown: whether it would have been shown unasked.
         features: what the gate looked at.
     """
 
@@ -122,7 +122,7 @@ async def _ask(session: Session, workspace: Workspace, place: Place) -> Case | N
     document = session.documents.open(uri, language.editors_id, 0, "".join(hole(lines, place)))
     try:
         grammar = session.grammar(language.editors_id)
-        # Asked for explicitly: then the gate's verdict is noted and not applied.
+        # Asked for explicitly: then the verdict on showing it unasked is noted and not applied.
         snapshot = snapshots.take(document, grammar, place.line, place.column, invoked=True)
         trace = Trace(session.next_id(), snapshot.path, place.line + 1, place.column + 1, "bench")
         suggestion = await complete(session, snapshot, trace)
@@ -172,7 +172,7 @@ def confidence(trace: Trace) -> Confidence:
     return Confidence(
         rank=trace.confidence,
         probability=trace.confidence,
-        shown=trace.sure,
+        shown=trace.unasked,
         features={name: round(value, 4) for name, value in trace.features.items()},
     )
 

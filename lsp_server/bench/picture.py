@@ -12,6 +12,12 @@ _PANEL = (_WIDTH - 2 * _MARGIN - _GAP) / 2
 _PLOT_HEIGHT = 270
 _ROW = 28
 
+#: Workspaces that are named in the title; more are counted.
+_NAMED = 4
+
+#: Groups of fewer cases are not drawn.
+_FEW = 10
+
 _STYLE = """\
 text { font-family: system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; font-size: 13px; fill: #3d4852 }
 .title { font-size: 22px; font-weight: 600; fill: #1b2733 }
@@ -47,12 +53,14 @@ class _Box(NamedTuple):
 def picture(report: Report) -> str:
     """The picture: the main figures, precision at coverage, calibration, and bars by length and by language."""
     figures = report.figures
-    several = len(figures.by_language) > 1
-    named = ("language", figures.by_language) if several else ("workspace", figures.by_workspace)
-    rows = max(len(figures.by_length), len(named[1]), 1)
+    languages = _large(figures.by_language)
+    named = ("language", languages) if len(languages) > 1 else ("workspace", figures.by_workspace)
+    places = _large(figures.by_place)
+    below = len(figures.by_length) * _ROW + 50
+    bars_height = max(below + len(places) * _ROW, len(named[1]) * _ROW)
     plots_top = 220
     bars_top = plots_top + _PLOT_HEIGHT + 95
-    height = bars_top + rows * _ROW + 75
+    height = bars_top + bars_height + 75
     left, right = _MARGIN, _MARGIN + _PANEL + _GAP
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
@@ -63,11 +71,13 @@ def picture(report: Report) -> str:
         *_curve(_plot(left, plots_top), figures),
         *_calibration(_plot(right, plots_top), figures.calibration),
         *_bars(left, bars_top, "Exactly right by length of the rest, in characters", figures.by_length),
+        *_bars(left, bars_top + below, "Exactly right by what the cursor is behind", places),
         *_bars(right, bars_top, f"Exactly right by {named[0]}", named[1]),
         _text(
             _MARGIN,
             height - 22,
-            "Orange whiskers and ± are one standard error. Whatever was not answered counts as wrong.",
+            "Orange whiskers are one standard error. Whatever was not answered counts as wrong. "
+            f"Groups of fewer than {_FEW} places are left out.",
             "small",
         ),
         "</svg>",
@@ -78,11 +88,12 @@ def picture(report: Report) -> str:
 def _title(report: Report) -> Iterator[str]:
     figures, product = report.figures, report.product
     yield _text(_MARGIN, 48, "How often Offhand completes the line as it was", "title")
-    where = ", ".join(place.name for place in report.workspaces)
+    names = [place.name for place in report.workspaces]
+    where = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} workspaces"
     yield _text(
         _MARGIN,
         72,
-        f"{figures.all.n} random cursors and {figures.whole.n} whole lines in {_shortened(where)}; "
+        f"{figures.all.n} random cursors and {figures.whole.n} whole lines in {where}; "
         f"Offhand {product.version}, model {product.model}, seed {report.seed}",
         "small",
     )
@@ -118,7 +129,7 @@ def _gate(box: _Box, gate: Gate) -> Iterator[str]:
         return
     x, y = box.at(gate.coverage.share, gate.precision.share)
     yield f'<circle class="gate" cx="{x}" cy="{y}" r="7"/>'
-    yield _text(x, y + 24, "what the gate shows", "small middle")
+    yield _text(x + 4, y + 26, "what the gate shows", "small end")
 
 
 def _calibration(box: _Box, calibration: Calibration) -> Iterator[str]:
@@ -152,6 +163,10 @@ def _bars(left: float, top: float, title: str, groups: Mapping[str, Group]) -> I
         yield _text(left + _PANEL, y + 13, f"n {group.n}", "small end")
 
 
+def _large(groups: Mapping[str, Group]) -> dict[str, Group]:
+    return {name: group for name, group in groups.items() if group.n >= _FEW}
+
+
 def _plot(left: float, top: float) -> _Box:
     return _Box(left + 45, top, _PANEL - 55, _PLOT_HEIGHT)
 
@@ -183,7 +198,3 @@ def _text(x: float, y: float, text: str, style: str = "") -> str:
 
 def _percent(share: Share) -> str:
     return "-" if share.share is None else f"{100 * share.share:.0f} %"
-
-
-def _shortened(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip(", ") + "…"

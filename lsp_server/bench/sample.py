@@ -5,8 +5,9 @@ right behind the indentation; what is asked for is the whole line. Does not know
 """
 
 import hashlib
+import heapq
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Literal
 
@@ -57,58 +58,65 @@ def sample(sources: Sequence[Source], rest: int, whole: int, seed: int) -> list[
     """Choose places.
 
     A file is drawn by its size, then a line of code in it that was not drawn before; no file gets more than its share
-    while others have lines left.
+    where there are files enough. Each file draws by itself, so that a change in one leaves the places in the others as
+    they were, but for a few.
 
     Args:
         rest, whole: how many of each kind; fewer when there are not so many lines.
     """
-    chance = random.Random(seed)
-    lines = _Lines(chance)
-    chosen = [
-        *_draw(chance, lines, sources, "rest", rest),
-        *_draw(chance, lines, sources, "whole", whole),
-    ]
+    files = [_File(source, seed) for source in sources]
+    chosen = [*_draw(files, "rest", rest), *_draw(files, "whole", whole)]
     return sorted(chosen, key=lambda place: (place.kind, place.source.name, place.line))
 
 
-class _Lines:
-    """Each file's lines of code in random order, read when the file is first drawn."""
+class _File:
+    """A file that offers its lines of code in random order; it is read when it is first drawn."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-        self._left: dict[str, list[tuple[CodeLine, str]]] = {}
+    def __init__(self, source: Source, seed: int) -> None:
+        self.source = source
+        self._chance = random.Random(f"{seed}:{source.name}")
+        self._pause = random.Random(f"{seed}:pause:{source.name}")
+        self._left: deque[tuple[CodeLine, str, int]] | None = None
 
-    def next(self, source: Source) -> tuple[CodeLine, str] | None:
-        left = self._left.get(source.name)
-        if left is None:
-            lines = read(source.path) or []
-            left = [(found, content(lines[found.number])) for found in code_lines(source.language, lines)]
-            self._chance.shuffle(left)
-            self._left[source.name] = left
-        return left.pop() if left else None
+    def pause(self) -> float:
+        """The time until the file is drawn again, if a file is drawn as often as it is large: the intervals of a
+        Poisson process."""
+        return self._pause.expovariate(self.source.size)
+
+    def next(self, kind: Kind) -> Place | None:
+        """A place in a line that was not offered before; the two kinds begin at two ends of the same order."""
+        if self._left is None:
+            lines = read(self.source.path) or []
+            self._left = deque(
+                (found, content(lines[found.number]), self._chance.randrange(found.start, found.end))
+                for found in code_lines(self.source.language, lines)
+            )
+            self._chance.shuffle(self._left)
+        if not self._left:
+            return None
+        where, line, column = self._left.popleft() if kind == "rest" else self._left.pop()
+        column = column if kind == "rest" else where.start
+        return Place(self.source, kind, where.number, column, line[column : where.end])
 
 
-def _draw(
-    chance: random.Random, lines: _Lines, sources: Sequence[Source], kind: Kind, number: int
-) -> list[Place]:
+def _draw(files: Sequence[_File], kind: Kind, number: int) -> list[Place]:
     most = max(1, round(number * _SHARE))
     drawn: Counter[str] = Counter()
-    pool, full = list(sources), list[Source]()
     places: list[Place] = []
-    while len(places) < number and (pool or full):
-        if not pool:  # too few files: now any of them may have more
-            pool, full, most = full, [], number
-        source = chance.choices(pool, [one.size for one in pool])[0]
-        if drawn[source.name] >= most:
-            pool.remove(source)
-            full.append(source)
+    waiting = [(file.pause(), file.source.name, file) for file in files]
+    full: list[tuple[float, str, _File]] = []
+    heapq.heapify(waiting)
+    while len(places) < number and (waiting or full):
+        if not waiting:  # too few files: now any of them may have more
+            waiting, full, most = full, [], number
+            heapq.heapify(waiting)
+        time, name, file = heapq.heappop(waiting)
+        if drawn[name] >= most:
+            full.append((time, name, file))
             continue
-        found = lines.next(source)
-        if found is None:
-            pool.remove(source)
-            continue
-        where, line = found
-        column = where.start if kind == "whole" else chance.randrange(where.start, where.end)
-        drawn[source.name] += 1
-        places.append(Place(source, kind, where.number, column, line[column : where.end]))
+        place = file.next(kind)
+        if place is not None:
+            drawn[name] += 1
+            places.append(place)
+            heapq.heappush(waiting, (time + file.pause(), name, file))
     return places

@@ -29,26 +29,26 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _groups(figures: Figures) -> Iterator[str]:
-    yield f"{'rest of the line':<22}{'n':>6}  {'exactly right':<14}{'':{_BAR}}  {'similarity':<11} first word  names"
+    yield f"{'rest of the line':<22}{'n':>6}  {'exactly right':<15}{'':{_BAR}}  {'similarity':<11} first word  names"
     yield _row("all", figures.all)
     yield _row("rests with a word", figures.with_word)
     for title, groups in (
-        ("language", figures.by_language),
-        ("workspace", figures.by_workspace),
-        ("length of the rest", figures.by_length),
-        ("cursor stands", figures.by_place),
-        ("syntax", figures.by_cursor),
+        ("by language", figures.by_language),
+        ("by workspace", figures.by_workspace),
+        ("by length of the rest", figures.by_length),
+        ("by what the cursor is behind", figures.by_place),
+        ("by what the syntax says", figures.by_cursor),
     ):
         if len(groups) > 1:
             yield from _section(title, groups)
     yield ""
     yield _row("whole lines", figures.whole)
     if len(figures.whole_by_language) > 1:
-        yield from _section("whole, by language", figures.whole_by_language)
+        yield from _section("whole lines by language", figures.whole_by_language)
 
 
 def _section(title: str, groups: Mapping[str, Group]) -> Iterator[str]:
-    yield f"by {title}"
+    yield title
     for name, group in groups.items():
         yield _row(f"  {name}", group)
 
@@ -60,7 +60,7 @@ def _row(name: str, group: Group) -> str:
         "-" if group.similarity is None else f"{group.similarity:4.1f} ± {group.similarity_error:.1f}"
     )
     return (
-        f"{name:<22}{group.n:>6}  {percent(group.exact):<14}{bar:<{_BAR}}  {similarity:<11} "
+        f"{name:<22}{group.n:>6}  {percent(group.exact):<15}{bar:<{_BAR}}  {similarity:<11} "
         f"{percent(group.first_word, error=False):>10} {percent(group.identifiers, error=False):>6}"
     )
 

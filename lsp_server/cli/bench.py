@@ -115,23 +115,26 @@ async def _measure(
     from lsp_server.bench.report import Report, product
     from lsp_server.cli import local
 
-    config = msgspec.structs.replace(local.settings(), deadline_ms=_PATIENCE_MS)
-    measured: list[Measured] = []
+    # What keeps the editor quiet, and what a busy machine would change, is no matter of quality.
+    config = msgspec.structs.replace(
+        local.settings(), enabled=True, disabled_languages=(), deadline_ms=_PATIENCE_MS
+    )
+    chosen: list[tuple[Workspace, list[Place], Measured]] = []
     cases: list[Case] = []
     made_of: Product | None = None
-    chosen = [_choose(workspace, number, seed, language) for workspace in workspaces]
-    total = sum(len(places) for _, places, _ in chosen)
-    progress = _Progress(total)
-    for workspace, places, about in chosen:
-        measured.append(about)
-        async with local.engine(config) as session:
-            made_of = product(session)
-            async for case in lines.measure(session, workspace, places):
-                cases.append(case)
-                progress.step(workspace.name)
-    progress.done()
+    with _Progress() as progress:
+        for workspace in workspaces:
+            progress.say(f"choosing places in {workspace.name}")
+            chosen.append(_choose(workspace, number, seed, language))
+        progress.expect(sum(len(places) for _, places, _ in chosen))
+        for workspace, places, _about in chosen:
+            async with local.engine(config) as session:
+                made_of = product(session)
+                async for case in lines.measure(session, workspace, places):
+                    cases.append(case)
+                    progress.step(workspace.name)
     assert made_of is not None
-    return Report(made_of, seed, number, tuple(measured), figures(cases)), cases
+    return Report(made_of, seed, number, tuple(about for _, _, about in chosen), figures(cases)), cases
 
 
 def _choose(
@@ -187,32 +190,37 @@ def _show(report: "Report", cases: "list[Case]", arguments: argparse.Namespace) 
 
 
 class _Progress:
-    """Says on stderr how far it is, once it takes longer than a second."""
+    """Says on stderr how far it is, once it takes longer than a second; a terminal's line is left empty in the end."""
 
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._count = 0
-        self._begun = time.monotonic()
+    def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._pace = _TERMINAL_PACE_S if self._terminal else _PACE_S
-        self._next = self._begun + max(1.0, self._pace)
+        self._next = time.monotonic() + max(1.0, self._pace)
+        self._total = self._count = 0
+        self._begun = 0.0
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def expect(self, total: int) -> None:
+        self._total, self._begun = total, time.monotonic()
 
     def step(self, where: str) -> None:
         self._count += 1
+        rate = self._count / max(time.monotonic() - self._begun, 1e-3)
+        left = (self._total - self._count) / rate
+        self.say(f"{self._count} of {self._total} places, {rate:.1f} a second, {left:.0f} s left ({where})")
+
+    def say(self, text: str) -> None:
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + self._pace
-        rate = self._count / (now - self._begun)
-        left = (self._total - self._count) / rate
-        text = f"{self._count} of {self._total} places, {rate:.1f} a second, {left:.0f} s left ({where})"
-        print(
-            f"\r\033[K{text}" if self._terminal else text,
-            end="" if self._terminal else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    def done(self) -> None:
         if self._terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)

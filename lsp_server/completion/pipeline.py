@@ -70,7 +70,9 @@ async def _complete(
     view = await look(snapshot, session.grammar(snapshot.language), special_tokens)
     _keep_tree(session, view)
     trace.cursor = view.context.cursor
-    _in_place(session, view)
+    silence = _silence(session, view)
+    if silence and not snapshot.invoked:
+        raise Nothing(silence)
     watch.stage("context")
 
     # 2. The cache: computed before, or typed through.
@@ -99,6 +101,7 @@ async def _complete(
     candidate, shown = _filtered(session, candidates, view, trace)
     watch.stage("filters")
     _judge(session, candidate, shown, view, trace)
+    trace.unasked = trace.sure and not silence
     watch.stage("gate")
     if not snapshot.invoked and not trace.sure:
         raise Nothing(
@@ -137,15 +140,14 @@ def _wanted(session: Session, snapshot: Snapshot) -> None:
             raise Nothing(f"the setting 'disabled_languages' has '{name}'")
 
 
-def _in_place(session: Session, view: View) -> None:
-    """Stay silent where a suggestion is not wanted, unless it was asked for explicitly."""
-    if view.snapshot.invoked:
-        return
+def _silence(session: Session, view: View) -> str:
+    """Why a suggestion is not wanted here unless it is asked for explicitly; empty where it is."""
     if view.context.cursor in ("comment", "docstring") and not session.config.comments:
-        raise Nothing(f"the cursor is in a {view.context.cursor}; the setting 'comments' is off")
+        return f"the cursor is in a {view.context.cursor}; the setting 'comments' is off"
     after = view.surroundings.after[:1]
     if after.isalnum() or after == "_":
-        raise Nothing("a word stands right behind the cursor")
+        return "a word stands right behind the cursor"
+    return ""
 
 
 class Prompt(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ class Trace(msgspec.Struct):
         features: what the gate looked at, see ``gate.features``.
         confidence: the probability that the suggestion is right; ``threshold`` is where the mode shows it unasked.
         sure: whether the gate lets the text through; one that was asked for explicitly is shown either way.
+        unasked: whether the text would be shown without that: the gate is sure, and the place not one to be silent at.
     """
 
     id: int
@@ -47,6 +48,7 @@ class Trace(msgspec.Struct):
     confidence: float = 0.0
     threshold: float = 0.0
     sure: bool = False
+    unasked: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, rounded for reading."""
