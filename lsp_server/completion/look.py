@@ -1,6 +1,7 @@
 """What surrounds a snapshot's cursor: its context, and all that filters may look at."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 
@@ -8,16 +9,18 @@ import msgspec
 
 from lsp_server.base.text import byte_length, content
 from lsp_server.completion.types import Candidate, Snapshot, Surroundings
+from lsp_server.context.excerpt import Excerpt, excerpt
 from lsp_server.context.extract import extract, scopes_around
 from lsp_server.context.languages import UNKNOWN, Grammar
 from lsp_server.context.syntax import Tree, Unparsed, new_errors, parse
 from lsp_server.context.types import Context, Scope
+from lsp_server.context.unresolved import unresolved
 
 #: Lines above and below that filters see.
 _NEIGHBOURS = 50
 
-#: How long the event loop may wait for one answer to "how many errors would this add", in seconds. It takes 0.2 ms in
-#: a 100 kB file; a file that is one long error takes longer, and then goes without the answer.
+#: How long the event loop may wait for one answer about a candidate, in seconds. It takes half a millisecond; a file of
+#: which no part can be parsed by itself takes longer, and then goes without the answer.
 _CHECK_LIMIT = 0.010
 
 
@@ -43,6 +46,7 @@ async def look(snapshot: Snapshot, grammar: Grammar | None, special_tokens: tupl
         if grammar is not None:
             tree = await asyncio.get_running_loop().run_in_executor(None, parse, grammar, unparsed)
     context = extract(grammar, tree, snapshot.lines, snapshot.line, snapshot.column)
+    judge = _Judge(snapshot, grammar, tree) if grammar is not None and tree is not None else None
     line = content(snapshot.lines[snapshot.line])
     above = snapshot.lines[max(0, snapshot.line - _NEIGHBOURS) : snapshot.line]
     below = snapshot.lines[snapshot.line + 1 : snapshot.line + 1 + _NEIGHBOURS]
@@ -55,24 +59,54 @@ async def look(snapshot: Snapshot, grammar: Grammar | None, special_tokens: tupl
         block_indent=context.block_indent,
         special_tokens=special_tokens,
         line_comments=(grammar.about if grammar else UNKNOWN).line_comments,
-        new_errors=_counter(snapshot, grammar, tree),
+        new_errors=judge.new_errors if judge else None,
+        unresolved=judge.unresolved if judge else None,
     )
     return View(snapshot, context, surroundings, tree, grammar)
 
 
-def _counter(
-    snapshot: Snapshot, grammar: Grammar | None, tree: Tree | None
-) -> Callable[[Candidate], int | None] | None:
-    """The function that tells how many parse errors a candidate would add."""
-    if grammar is None or tree is None:
-        return None
-    known = (grammar, tree)
+class _Judge:
+    """Tells what a candidate would do to the document; what both questions need is found out once."""
 
-    def count(candidate: Candidate) -> int | None:
-        line = snapshot.lines[snapshot.line]
-        start = sum(map(byte_length, snapshot.lines[: snapshot.line])) + byte_length(line[: snapshot.column])
-        end = start + byte_length(line[snapshot.column : snapshot.column + candidate.replace])
-        limit = time.perf_counter() + _CHECK_LIMIT
-        return new_errors(*known, start, end, candidate.text, lambda: time.perf_counter() > limit)
+    def __init__(self, snapshot: Snapshot, grammar: Grammar, tree: Tree) -> None:
+        self._snapshot, self._grammar, self._tree = snapshot, grammar, tree
 
-    return count
+    def new_errors(self, candidate: Candidate) -> int | None:
+        """As ``Surroundings.new_errors``."""
+        stop = _stop_later()
+        part = self._part(stop)
+        start, end = self._range(candidate)
+        return new_errors(
+            self._grammar, part.tree, start - part.offset, end - part.offset, candidate.text, stop
+        )
+
+    def unresolved(self, candidate: Candidate) -> int | None:
+        """As ``Surroundings.unresolved``."""
+        stop = _stop_later()
+        part = self._part(stop)
+        return unresolved(self._grammar, self._tree, part, *self._range(candidate), candidate.text, stop)
+
+    @functools.cached_property
+    def _start(self) -> int:
+        """The cursor, in bytes of the document."""
+        lines, row = self._snapshot.lines, self._snapshot.line
+        width = len if self._tree.source.isascii() else byte_length
+        return sum(map(width, lines[:row])) + width(lines[row][: self._snapshot.column])
+
+    def _range(self, candidate: Candidate) -> tuple[int, int]:
+        """What a candidate takes the place of, in bytes of the document."""
+        column = self._snapshot.column
+        replaced = self._snapshot.lines[self._snapshot.line][column : column + candidate.replace]
+        return self._start, self._start + byte_length(replaced)
+
+    def _part(self, stop: Callable[[], bool]) -> Excerpt:
+        if self._excerpt is None:
+            self._excerpt = excerpt(self._grammar, self._tree, self._start, stop)
+        return self._excerpt
+
+    _excerpt: Excerpt | None = None
+
+
+def _stop_later() -> Callable[[], bool]:
+    limit = time.perf_counter() + _CHECK_LIMIT
+    return lambda: time.perf_counter() > limit

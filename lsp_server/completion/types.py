@@ -65,6 +65,8 @@ class Surroundings(msgspec.Struct, frozen=True):
         special_tokens: texts of the model's special tokens.
         new_errors: given a candidate, how many more parse errors the document has with it; ``None`` as the answer or
             as the function when that cannot be told (no grammar, document too large).
+        unresolved: given a candidate, where in its text (code points) the first name stands that certainly does not
+            exist; ``None`` as the answer when there is none, and as above.
     """
 
     before: str
@@ -76,6 +78,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     block_indent: int = -1
     special_tokens: tuple[str, ...] = ()
     new_errors: Callable[[Candidate], int | None] | None = None
+    unresolved: Callable[[Candidate], int | None] | None = None
 
 
 class Suggestion(msgspec.Struct, frozen=True):

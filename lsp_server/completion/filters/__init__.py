@@ -19,6 +19,7 @@ from lsp_server.completion.filters import (
     indentation,
     joint,
     mid_line,
+    names,
     repetition,
     special_tokens,
     syntax,
@@ -40,6 +41,7 @@ AFTER_CACHE: tuple[Filter, ...] = (
     duplicate_suffix.apply,  # takes away, at the end, what stands behind the cursor; needs the front in order
     closers.apply,  # pairs what is left with the brackets behind the cursor; sets ``replace``
     joint.apply,  # looks at the two seams, which nobody moves any more
+    names.apply,  # needs whole words, and may leave a line that only ``syntax`` can judge
     syntax.apply,  # dear, and judges the very document that accepting would make
     blank.apply,  # whatever the others have left may be nothing
 )
