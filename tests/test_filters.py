@@ -7,6 +7,7 @@ A filter's folder tests it alone; ``chain`` runs all of them in order.
 """
 
 import argparse
+import asyncio
 import configparser
 import dataclasses
 import importlib
@@ -15,19 +16,23 @@ import random
 import textwrap
 from pathlib import Path
 
+import msgspec
 import pytest
-import tree_sitter
-import tree_sitter_python
 from cases import Case, load, parametrize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lsp_server.base.text import split_lines
 from lsp_server.completion import filters
 from lsp_server.completion.filters.lexical import fits, scan
-from lsp_server.completion.types import Candidate, Surroundings
+from lsp_server.completion.look import look
+from lsp_server.completion.types import Candidate, Snapshot, Surroundings
+from lsp_server.context.languages import Grammars
+from lsp_server.context.syntax import Unparsed, count_errors, parse
 
 ALL = (*filters.BEFORE_CACHE, *filters.AFTER_CACHE)
-PYTHON = tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language()))
+PYTHON = Grammars().load("python")
+assert PYTHON is not None
 COMMENTS = ("#",)
 
 
@@ -37,38 +42,36 @@ def name_of(filter_: filters.Filter) -> str:
 
 def errors(source: str) -> int:
     """ERROR and MISSING nodes of a Python source."""
-    count, stack = 0, [PYTHON.parse(source.encode(errors="replace")).root_node]
-    while stack:
-        node = stack.pop()
-        count += node.is_error or node.is_missing
-        stack.extend(child for child in node.children if child.has_error)
-    return count
+    tree = parse(PYTHON, Unparsed(tuple(split_lines(source)), 0))
+    return count_errors(tree.root) if tree else 0
+
+
+def seen(document: str, offset: int, language: str = "python") -> Surroundings:
+    """What filters are told of a place in a document."""
+    lines, column = tuple(split_lines(document)), len(document[:offset].rpartition("\n")[2])
+    grammar = PYTHON if language == "python" else None
+    snapshot = Snapshot(
+        uri="",
+        path="",
+        language=language,
+        version=0,
+        lines=lines,
+        line=document.count("\n", 0, offset),
+        column=column,
+        syntax=Unparsed(lines, 0) if grammar else None,
+    )
+    return asyncio.run(look(snapshot, grammar, ())).surroundings
 
 
 def surroundings(case: Case) -> Surroundings:
-    document, offset = case.cursor()
     given_ = case.values("with")
-    above, _, before = document[:offset].rpartition("\n")
-    after, newline, below = document[offset:].partition("\n")
     language = given_.get("language", "python")
-    known = errors(document) if language == "python" else 0
-
-    def new_errors(candidate: Candidate) -> int | None:
-        if language != "python":
-            return None
-        changed = document[:offset] + candidate.text + document[offset + candidate.replace :]
-        return errors(changed) - known
-
-    return Surroundings(
-        before=before,
-        after=after,
-        lines_above=tuple(above.split("\n")) if len(before) < offset else (),
-        lines_below=tuple(below.split("\n")) if newline else (),
+    return msgspec.structs.replace(
+        seen(*case.cursor(), language),
         language=language,
         line_comments=tuple(given_.get("line_comments", "#").split()),
         block_indent=int(given_.get("block_indent", "-1")),
         special_tokens=tuple(given_.get("special_tokens", "").split()),
-        new_errors=new_errors,
     )
 
 
@@ -179,6 +182,13 @@ AROUND = st.builds(
     block_indent=st.integers(-1, 9),
     special_tokens=st.lists(st.text(max_size=3), max_size=2).map(tuple),
     new_errors=st.sampled_from([None, lambda candidate: None, lambda candidate: errors(candidate.text)]),
+    unresolved=st.sampled_from(
+        [
+            None,
+            lambda candidate: None,
+            lambda candidate: candidate.text.find("foo") if "foo" in candidate.text else None,
+        ]
+    ),
 )
 
 

@@ -1,8 +1,15 @@
-; @use    a name that is read, and nothing else: where it is bound nowhere, the program fails
-; @label  the name of an attribute, of an argument: says nothing of names
-; @name   every identifier: one that is neither a use nor a label may bind its name
+; @name     every identifier; one that is nothing else of what follows may bind its name
+; @use      it is read: where the name is bound nowhere, the program fails
+; @binding  it looks like a use and is none
+; @label    the name of an attribute or an argument, which says nothing of names
 
 (identifier) @name
+
+(class_definition type_parameters: (type_parameter (type (identifier) @binding)))
+(function_definition type_parameters: (type_parameter (type (identifier) @binding)))
+(type_alias_statement left: (type (identifier) @binding))
+(type_alias_statement left: (type (generic_type (identifier) @binding)))
+(type_alias_statement left: (type (generic_type (type_parameter (type (identifier) @binding)))))
 
 (attribute attribute: (identifier) @label)
 (keyword_argument name: (identifier) @label)

@@ -83,8 +83,10 @@ class _Judge:
     def unresolved(self, candidate: Candidate) -> int | None:
         """As ``Surroundings.unresolved``."""
         stop = _stop_later()
-        part = self._part(stop)
-        return unresolved(self._grammar, self._tree, part, *self._range(candidate), candidate.text, stop)
+        start, end = self._range(candidate)
+        return unresolved(
+            self._grammar, self._tree, lambda: self._part(stop), start, end, candidate.text, stop
+        )
 
     @functools.cached_property
     def _start(self) -> int:

@@ -22,7 +22,7 @@ _WORD_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 def unresolved(
     grammar: Grammar,
     tree: Tree,
-    part: Excerpt,
+    part: Callable[[], Excerpt],
     start_byte: int,
     old_end_byte: int,
     insertion: str,
@@ -31,7 +31,7 @@ def unresolved(
     """Where the first name stands that certainly does not exist.
 
     Args:
-        part: an excerpt of the tree that holds the place.
+        part: makes the excerpt of the tree around the place; asked only when there is a new word.
         start_byte, old_end_byte: what the insertion takes the place of, in bytes of ``tree.source``.
         stop: as in ``syntax.parse``.
 
@@ -59,13 +59,12 @@ def unresolved(
     }
     if not new:
         return None
-    changed = insert(
-        grammar, part.tree, start_byte - part.offset, old_end_byte - part.offset, insertion, stop
-    )
+    near = part()
+    begin, end = start_byte - near.offset, old_end_byte - near.offset
+    changed = insert(grammar, near.tree, begin, end, insertion, stop)
     if changed is None or changed.root.has_error:
         return None
-    begin = start_byte - part.offset
-    place = _first_use(grammar, changed, new, first - part.offset, begin, begin + len(data))
+    place = _first_use(grammar, changed, new, first - near.offset, begin, begin + len(data))
     return None if place is None else len(data[: max(0, place - begin)].decode(errors="replace"))
 
 
@@ -76,7 +75,12 @@ def _first_use(grammar: Grammar, tree: Tree, new: set[str], word: int, start: in
     cursor.set_byte_range(word, end)
     captures = cursor.captures(tree.root)
     labels = {node.id for node in captures.get("label", ())}
-    uses = {node.id for node in captures.get("use", ()) if not _may_go_on(grammar, node, end)}
+    bindings = {node.id for node in captures.get("binding", ())}
+    uses = {
+        node.id
+        for node in captures.get("use", ())
+        if node.id not in bindings and not _may_go_on(grammar, tree, node, end)
+    }
     places: dict[str, int] = {}
     bound = set()
     for node in captures.get("name", ()):
@@ -90,12 +94,14 @@ def _first_use(grammar: Grammar, tree: Tree, new: set[str], word: int, start: in
     return min((place for text, place in places.items() if text not in bound), default=None)
 
 
-def _may_go_on(grammar: Grammar, node: tree_sitter.Node, end: int) -> bool:
+def _may_go_on(grammar: Grammar, tree: Tree, node: tree_sitter.Node, end: int) -> bool:
     """Whether a bracket around a name is closed on a later line only and holds one thing yet: a comprehension, perhaps,
     whose ``for`` is still to come."""
+    brackets = grammar.about.nodes.brackets
     outer = node.parent
-    while outer is not None and outer.end_byte > end:
-        if outer.type in grammar.about.nodes.brackets and all(child.type != "," for child in outer.children):
+    while outer is not None:
+        on_later_line = b"\n" in tree.source[end : outer.end_byte]
+        if outer.type in brackets and on_later_line and all(child.type != "," for child in outer.children):
             return True
         outer = outer.parent
     return False

@@ -43,6 +43,12 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     # What stands open from the lines above; the rest was opened on this line.
     floor = scan(before, above, around.line_comments).floor
 
+    if (
+        not candidate.replace
+        and around.after.strip()
+        and _closes_what_it_opens(candidate.text, before, around)
+    ):
+        return candidate
     text = candidate.text
     while True:
         length = len(text)
@@ -61,6 +67,17 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     if text == candidate.text and replace == candidate.replace:
         return candidate
     return msgspec.structs.replace(candidate, text=text, replace=replace)
+
+
+def _closes_what_it_opens(text: str, before: str, around: Surroundings) -> bool:
+    """Whether the text closes what stands open and opens the same again: behind ``{"a`` it is ``": "b``, with the
+    quote behind the cursor for its last."""
+    found = scan(before + text, len(before), around.line_comments)
+    return (
+        bool(found.closers)
+        and found.open == found.before
+        and all(not closer.own and fits(closer.open, (closer.text,)) for closer in found.closers)
+    )
 
 
 def _matched(
