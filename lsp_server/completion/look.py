@@ -70,15 +70,20 @@ class _Judge:
 
     def __init__(self, snapshot: Snapshot, grammar: Grammar, tree: Tree) -> None:
         self._snapshot, self._grammar, self._tree = snapshot, grammar, tree
+        self._excerpt: Excerpt | None = None
+        self._own: int | None = None
 
     def new_errors(self, candidate: Candidate) -> int | None:
         """As ``Surroundings.new_errors``."""
         stop = _stop_later()
         part = self._part(stop)
         start, end = self._range(candidate)
-        return new_errors(
+        rise = new_errors(
             self._grammar, part.tree, start - part.offset, end - part.offset, candidate.text, stop
         )
+        if self._own is None:
+            self._own = self._errors_of_line(part, stop)
+        return None if rise is None or self._own is None else rise + self._own
 
     def unresolved(self, candidate: Candidate) -> int | None:
         """As ``Surroundings.unresolved``."""
@@ -87,6 +92,16 @@ class _Judge:
         return unresolved(
             self._grammar, self._tree, lambda: self._part(stop), start, end, candidate.text, stop
         )
+
+    def _errors_of_line(self, part: Excerpt, stop: Callable[[], bool]) -> int | None:
+        """How many of the errors go when the cursor's line is taken out: they are the half-written line's, and the
+        candidate should mend them."""
+        if not part.tree.root.has_error:
+            return 0
+        line = content(self._snapshot.lines[self._snapshot.line])
+        start = self._start - byte_length(line[: self._snapshot.column]) - part.offset
+        without = new_errors(self._grammar, part.tree, start, start + byte_length(line), "", stop)
+        return None if without is None else max(0, -without)
 
     @functools.cached_property
     def _start(self) -> int:
@@ -105,8 +120,6 @@ class _Judge:
         if self._excerpt is None:
             self._excerpt = excerpt(self._grammar, self._tree, self._start, stop)
         return self._excerpt
-
-    _excerpt: Excerpt | None = None
 
 
 def _stop_later() -> Callable[[], bool]:

@@ -63,8 +63,9 @@ class Surroundings(msgspec.Struct, frozen=True):
         line_comments: what begins a comment to the end of the line, as the language's ``language.toml`` has it.
         block_indent: as in ``context.types.Context``.
         special_tokens: texts of the model's special tokens.
-        new_errors: given a candidate, how many more parse errors the document has with it; ``None`` as the answer or
-            as the function when that cannot be told (no grammar, document too large).
+        new_errors: given a candidate, how many more parse errors the document has with it than with its half-written
+            line taken out, or left as it is, whichever has fewer; ``None`` as the answer or as the function when that
+            cannot be told (no grammar, document too large).
         unresolved: given a candidate, where in its text (code points) the first name stands that certainly does not
             exist; ``None`` as the answer when there is none, and as above.
     """

@@ -53,6 +53,8 @@ def _ends(text: str, candidate: Candidate, around: Surroundings) -> list[str]:
     # The outermost may be closed below already.
     kept = len(closers) if fits(opened[: len(closers)], closers) else 0
     missing = "".join(item.lstrip("f") for item in reversed(opened[kept:]))
+    if opened and opened[-1].lstrip("f") in ("'", '"'):
+        return []
     ends = []
     if last.startswith("@") and around.language == "python":
         margin = leading(around.before if "\n" not in said else said.rpartition("\n")[2])
