@@ -38,6 +38,9 @@ class _Behind(msgspec.Struct, frozen=True):
 def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     """Set ``replace``; cut before a closer that is one too many, or an opener that nobody will close."""
     before = head(around)
+    at_line_end = not (candidate.replace or around.after.strip())
+    if at_line_end and not scan(before + candidate.text, len(before), around.line_comments).closers:
+        return candidate
     behind = _behind(before, around)
     above = sum(len(line) + 1 for line in around.lines_above)
     # What stands open from the lines above; the rest was opened on this line.
