@@ -12,10 +12,10 @@ import msgspec
 import tree_sitter
 
 from lsp_server.context.languages import Grammar
-from lsp_server.context.syntax import Tree, count_errors, parse_source
+from lsp_server.context.syntax import Tree, count_errors, insert, parse_source
 
 #: Bytes of an excerpt that is worth having, and bytes that it should have on either side of the place.
-_LARGEST, _EITHER_SIDE = 8_000, 2000
+_LARGEST, _EITHER_SIDE = 8_000, 2_000
 
 #: Excerpts that are tried before the whole document is taken.
 _TRIES = 2
@@ -34,16 +34,26 @@ class Excerpt(msgspec.Struct, frozen=True):
 
 
 def excerpt(grammar: Grammar, tree: Tree, place: int, stop: Callable[[], bool] | None = None) -> Excerpt:
-    """The smallest part around a place (in bytes) that has the same errors by itself as it has in its document."""
+    """The smallest part around a place (in bytes) that stands by itself: it has the same errors as in its document, or
+    none but for the line of the place."""
     if len(tree.source) > _LARGEST:
         for start, end in list(_parts(tree, place))[-1 : -1 - _TRIES : -1]:
             source = tree.source[start:end]
-            part = parse_source(grammar, source, stop)
-            if part is None:
+            parsed = parse_source(grammar, source, stop)
+            if parsed is None:
                 break
-            if count_errors(part.root_node) == _errors_between(tree.root, start, end):
-                return Excerpt(Tree(part, source, tree.revision), start)
+            part = Tree(parsed, source, tree.revision)
+            same = count_errors(part.root) == _errors_between(tree.root, start, end)
+            if same or _clean_without_line(grammar, part, place - start, stop):
+                return Excerpt(part, start)
     return Excerpt(tree, 0)
+
+
+def _clean_without_line(grammar: Grammar, part: Tree, place: int, stop: Callable[[], bool] | None) -> bool:
+    start = part.source.rfind(b"\n", 0, place) + 1
+    end = part.source.find(b"\n", place)
+    without = insert(grammar, part, start, len(part.source) if end < 0 else end, "", stop)
+    return without is not None and not without.root.has_error
 
 
 def _parts(tree: Tree, place: int) -> Iterator[tuple[int, int]]:
