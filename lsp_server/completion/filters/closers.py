@@ -60,6 +60,7 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
             return "closes a bracket that is not open"
         text = _closed(text, before, around, around.after.strip())
         replace = _replace(text, swallowed, behind, around)
+        text = _without_end(text, swallowed, replace, around)
         # A comment may follow the last closer, but would hide whatever else comes behind it.
         text = _closed(text, before, around, around.after[replace:].strip(), comments=True)
         if not text.strip() and candidate.text.strip():
@@ -117,6 +118,17 @@ def _closed(text: str, before: str, around: Surroundings, behind: str, *, commen
         newline = text.rfind("\n", 0, place)
         text = text[:place].rstrip() if comments else text[: newline if newline > 0 else place]
     return text
+
+
+def _without_end(text: str, swallowed: list[Closer], replace: int, around: Surroundings) -> str:
+    """The text less punctuation behind its last closer that stands further on in the line: ``):`` in front of
+    ``) -> int:``."""
+    if not swallowed:
+        return text
+    end = swallowed[-1].position + len(swallowed[-1].text)
+    rest, said = around.after[replace:].strip(), text[end:].strip()
+    further_on = said and not said.strip(_PUNCTUATION) and rest.endswith(said) and not rest.startswith(said)
+    return text[:end] if further_on else text
 
 
 def _replace(text: str, swallowed: list[Closer], behind: _Behind, around: Surroundings) -> int:

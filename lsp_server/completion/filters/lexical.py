@@ -13,6 +13,7 @@ import msgspec
 from lsp_server.completion.types import Surroundings
 
 _CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
+_LIFETIME = re.compile(r"[&<]'[^\W\d]\w*(?!['\w])")
 _COMMENT = "\n"  # what closes a comment
 
 #: A statement of Python at the left margin. A view of 50 lines may begin inside a docstring, which turns code
@@ -67,8 +68,10 @@ def _tokens(line_comments: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _opens_string(source: str, at: int) -> str | None:
-    """The prefix letters of the string that a quote at ``at`` opens; ``None`` for an apostrophe inside a
-    word."""
+    """The prefix letters of the string that a quote at ``at`` opens; ``None`` for an apostrophe inside a word, or one
+    that begins a lifetime of Rust (``&'a``)."""
+    if _LIFETIME.match(source, max(0, at - 1)):
+        return None
     begin = at
     while begin > 0 and at - begin < 3 and (source[begin - 1].isalnum() or source[begin - 1] == "_"):
         begin -= 1
