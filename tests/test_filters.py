@@ -195,6 +195,7 @@ AROUND = st.builds(
     before=LINE,
     after=LINE,
     lines_above=LINES,
+    open_above=st.sampled_from(["", '"""', "f'''", "r'"]),
     lines_below=LINES,
     language=st.sampled_from(["", "python", "rust"]),
     line_comments=st.sampled_from([("#",), ("//", "#"), ()]),

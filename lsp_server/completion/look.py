@@ -7,7 +7,7 @@ import msgspec
 from lsp_server.base.text import content
 from lsp_server.completion.judge import Judge
 from lsp_server.completion.types import Snapshot, Surroundings
-from lsp_server.context.extract import extract, scopes_around
+from lsp_server.context.extract import extract, scopes_around, string_at
 from lsp_server.context.languages import UNKNOWN, Grammar
 from lsp_server.context.syntax import Tree, Unparsed, parse
 from lsp_server.context.types import Context, Scope
@@ -40,12 +40,14 @@ async def look(snapshot: Snapshot, grammar: Grammar | None, special_tokens: tupl
     context = extract(grammar, tree, snapshot.lines, snapshot.line, snapshot.column)
     judge = Judge(snapshot, grammar, tree) if grammar is not None and tree is not None else None
     line = content(snapshot.lines[snapshot.line])
-    above = snapshot.lines[max(0, snapshot.line - _NEIGHBOURS) : snapshot.line]
+    first = max(0, snapshot.line - _NEIGHBOURS)
+    above = snapshot.lines[first : snapshot.line]
     below = snapshot.lines[snapshot.line + 1 : snapshot.line + 1 + _NEIGHBOURS]
     surroundings = Surroundings(
         before=line[: snapshot.column],
         after=line[snapshot.column :],
         lines_above=tuple(map(content, above)),
+        open_above=string_at(grammar, tree, snapshot.lines, first),
         lines_below=tuple(map(content, below)),
         language=context.language,
         block_indent=context.block_indent,

@@ -58,6 +58,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         before: the line up to the cursor.
         after: the line behind the cursor, without its line end.
         lines_above: the lines above the cursor's, nearest last, without line ends (at most 50).
+        open_above: what the string begins with in which ``lines_above`` begin; empty outside of strings.
         lines_below: the lines below the cursor's, nearest first, without line ends (at most 50).
         language: name of the grammar.
         line_comments: what begins a comment to the end of the line, as the language's ``language.toml`` has it.
@@ -73,6 +74,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     before: str
     after: str
     lines_above: tuple[str, ...] = ()
+    open_above: str = ""
     lines_below: tuple[str, ...] = ()
     language: str = ""
     line_comments: tuple[str, ...] = ("#",)

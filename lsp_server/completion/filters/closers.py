@@ -42,7 +42,7 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     if at_line_end and not scan(before + candidate.text, len(before), around.line_comments).closers:
         return candidate
     behind = _behind(before, around)
-    above = sum(len(line) + 1 for line in around.lines_above)
+    above = len(before) - len(around.before)
     # What stands open from the lines above; the rest was opened on this line.
     floor = scan(before, above, around.line_comments).floor
 

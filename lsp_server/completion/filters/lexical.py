@@ -214,8 +214,8 @@ def _doubled(source: str, at: int) -> bool:
 
 
 def head(around: Surroundings) -> str:
-    """The text from the first line that is in view up to the cursor."""
-    return "\n".join((*around.lines_above, around.before))
+    """The text from the first line in view up to the cursor, behind the beginning of the string this line is in."""
+    return around.open_above + "\n".join((*around.lines_above, around.before))
 
 
 def fits(open_: Sequence[str], closers: Sequence[str]) -> bool:

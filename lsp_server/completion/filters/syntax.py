@@ -59,7 +59,11 @@ def _ends(text: str, candidate: Candidate, around: Surroundings) -> list[str]:
     if last.startswith("@") and around.language == "python":
         margin = leading(around.before if "\n" not in said else said.rpartition("\n")[2])
         ends.append(f"\n{margin}def _(): pass")
-    if said.endswith(_GOES_ON) or missing:
+    # Behind a bracket's first thing the line may end where the next string is to be joined, or in a string of several
+    # lines; hardly anywhere else.
+    innermost = here.openers[-1] if here.openers else -1
+    broken_off = innermost > said.rfind("\n") and not said.endswith(("'", '"')) and len(opened[-1]) == 1
+    if said.endswith(_GOES_ON) or (missing and not broken_off):
         tails = ("", ": pass") if around.language == "python" else ("",)
         ends += [filler + missing + tail for tail in tails for filler in ("", " _")]
     if said.endswith(":"):
