@@ -61,8 +61,14 @@ def _ends(text: str, candidate: Candidate, around: Surroundings) -> list[str]:
         ends.append(f"\n{margin}def _(): pass")
     # Behind a bracket's first thing the line may end where the next string is to be joined, or in a string of several
     # lines; hardly anywhere else.
-    innermost = here.openers[-1] if here.openers else -1
-    broken_off = innermost > said.rfind("\n") and not said.endswith(("'", '"')) and len(opened[-1]) == 1
+    own = [at for at, item in zip(here.openers, here.open[here.floor :], strict=True) if len(item) == 1]
+    brackets = [at for at in own if text[at] in "([{"]
+    broken_off = (
+        bool(brackets)
+        and brackets[-1] > said.rfind("\n")
+        and opened[-1] in (")", "]", "}")
+        and not said.endswith(("'", '"'))
+    )
     if said.endswith(_GOES_ON) or (missing and not broken_off):
         tails = ("", ": pass") if around.language == "python" else ("",)
         ends += [filler + missing + tail for tail in tails for filler in ("", " _")]
