@@ -78,10 +78,13 @@ def test_what_is_replaced_is_no_occurrence() -> None:
 
 def test_time_is_up() -> None:
     """Who may not parse for long cannot tell."""
-    tree = parsed(LONG)
+    tree = parsed("x = 1\n" * 5_000)
     whole = Excerpt(tree, 0)
     assert unresolved(PYTHON, tree, lambda: whole, 0, 0, "zzz_unknown\n") == 0
-    assert unresolved(PYTHON, tree, lambda: whole, 0, len(tree.source), LONG, stop=lambda: True) is None
+    assert (
+        unresolved(PYTHON, tree, lambda: whole, 0, len(tree.source), "y = z\n" * 5_000, stop=lambda: True)
+        is None
+    )
 
 
 @settings(max_examples=100, deadline=None)
