@@ -64,24 +64,30 @@ class Surroundings(msgspec.Struct, frozen=True):
         before: the line up to the cursor.
         after: the line behind the cursor, without its line end.
         lines_above: the lines above the cursor's, nearest last, without line ends (at most 50).
+        open_above: what the string begins with in which ``lines_above`` begin; empty outside of strings.
         lines_below: the lines below the cursor's, nearest first, without line ends (at most 50).
         language: name of the grammar.
         line_comments: what begins a comment to the end of the line, as the language's ``language.toml`` has it.
         block_indent: as in ``context.types.Context``.
         special_tokens: texts of the model's special tokens.
-        new_errors: given a candidate, how many more parse errors the document has with it; ``None`` as the answer or
-            as the function when that cannot be told (no grammar, document too large).
+        new_errors: given a candidate, how many more parse errors the document has with it than with its half-written
+            line taken out, or left as it is, whichever has fewer; ``None`` as the answer or as the function when that
+            cannot be told (no grammar, document too large).
+        unresolved: given a candidate, where in its text (code points) the first name stands that certainly does not
+            exist; ``None`` as the answer when there is none, and as above.
     """
 
     before: str
     after: str
     lines_above: tuple[str, ...] = ()
+    open_above: str = ""
     lines_below: tuple[str, ...] = ()
     language: str = ""
     line_comments: tuple[str, ...] = ("#",)
     block_indent: int = -1
     special_tokens: tuple[str, ...] = ()
     new_errors: Callable[[Candidate], int | None] | None = None
+    unresolved: Callable[[Candidate], int | None] | None = None
 
 
 class Suggestion(msgspec.Struct, frozen=True):

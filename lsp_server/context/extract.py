@@ -86,6 +86,15 @@ def scopes_around(
     return _scopes(page, enclosing(page, line, indent(lines[line])))
 
 
+def string_at(grammar: Grammar | None, tree: Tree | None, lines: Sequence[str], line: int) -> str:
+    """What the string begins with in which a line begins (``f\"\"\"``); empty when it begins in none, as far as the
+    tree knows."""
+    if grammar is None or tree is None:
+        return ""
+    found = open_string(Page(grammar.about, lines, tree.root), line)
+    return "" if found is None else found[0].prefix + found[0].quote
+
+
 def _scopes(page: Page, blocks: Sequence[Block]) -> tuple[Scope, ...]:
     return tuple(filter(None, (_scope(page, header) for header in reversed(blocks))))
 

@@ -1,7 +1,8 @@
 """The languages that Offhand knows: each a folder of ``grammars/``, read when it is first asked for.
 
 A folder holds ``language.toml`` (the fields of ``Language``) and two queries: ``imports.scm``, which captures
-import statements as ``@import``, and ``names.scm`` (see ``context.names``). The parser itself is a package
+import statements as ``@import``, and ``names.scm`` (see ``context.names``). A third, ``uses.scm`` (see
+``context.unresolved``), goes with the field ``builtins``. The parser itself is a package
 from PyPI, named in ``language.toml``. Does not know what the queries' answers are used for.
 """
 
@@ -56,6 +57,8 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         keywords: words that a bracket may follow without being a call's.
         class_words, function_words: what stands in front of a definition's name; may be two words.
         member_access: what stands between an object and the name of its part.
+        builtins: names that need not be bound anywhere; of a language without them, unbound names are not known.
+        opaque: what makes a file's names unknowable where it stands anywhere in it.
     """
 
     name: str = ""
@@ -72,6 +75,8 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     class_words: tuple[_Word, ...] = ()
     function_words: tuple[_Word, ...] = ()
     member_access: tuple[_Word, ...] = (".",)
+    builtins: frozenset[_Word] = frozenset()
+    opaque: tuple[_Word, ...] = ()
     nodes: Nodes = Nodes()
 
 
@@ -86,7 +91,7 @@ class Grammar:
         GrammarError: the parser's package is missing or of another age, or a query does not fit it.
     """
 
-    def __init__(self, about: Language, imports: str, names: str) -> None:
+    def __init__(self, about: Language, imports: str, names: str, uses: str = "") -> None:
         self.about = about
         advice = f"Code in {about.name} is read as plain text."
         try:
@@ -105,6 +110,7 @@ class Grammar:
         try:
             # One query, since each costs a microsecond a statement.
             self.query = tree_sitter.Query(self.language, f"{imports}\n{names}")
+            self.uses = tree_sitter.Query(self.language, uses) if uses else None
         except ValueError as error:
             raise GrammarError(
                 f"A query in grammars/{about.name} does not fit {about.module}: {error}. {advice} "
@@ -168,9 +174,11 @@ class Grammars:
             try:
                 imports = (folder / "imports.scm").read_text(encoding="utf-8")
                 names = (folder / "names.scm").read_text(encoding="utf-8")
+                has_uses = bool(self._languages[name].builtins)
+                uses = (folder / "uses.scm").read_text(encoding="utf-8") if has_uses else ""
             except (OSError, UnicodeDecodeError) as error:
                 raise GrammarError(
                     f"A query of grammars/{name} cannot be read: {error}. Install Offhand again."
                 ) from error
-            self._loaded[name] = Grammar(self._languages[name], imports, names)
+            self._loaded[name] = Grammar(self._languages[name], imports, names, uses)
         return self._loaded[name]

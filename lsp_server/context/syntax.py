@@ -101,7 +101,7 @@ def parse(grammar: Grammar, unparsed: Unparsed, stop: Callable[[], bool] | None 
         old = unparsed.old.tree.copy()  # edit() works in place, and others hold that tree
         for edit in unparsed.edits:
             _apply(old, edit)
-    tree = _parse(grammar, source, old, stop)
+    tree = parse_source(grammar, source, stop, old)
     return None if tree is None else Tree(tree, source, unparsed.revision)
 
 
@@ -124,6 +124,21 @@ def new_errors(
     Returns:
         ``None`` when it was stopped.
     """
+    changed = insert(grammar, tree, start_byte, old_end_byte, insertion, stop)
+    if changed is None:
+        return None
+    return count_errors(changed.root) - count_errors(tree.root)
+
+
+def insert(
+    grammar: Grammar,
+    tree: Tree,
+    start_byte: int,
+    old_end_byte: int,
+    insertion: str,
+    stop: Callable[[], bool] | None = None,
+) -> Tree | None:
+    """The tree of the text that would be; arguments and ``None`` as in ``new_errors``."""
     data = to_bytes([insertion])
     source = tree.source[:start_byte] + data + tree.source[old_end_byte:]
     new_end = start_byte + len(data)
@@ -139,10 +154,8 @@ def new_errors(
             _point(source, new_end),
         ),
     )
-    changed = _parse(grammar, source, old, stop)
-    if changed is None:
-        return None
-    return count_errors(changed.root_node) - count_errors(tree.root)
+    changed = parse_source(grammar, source, stop, old)
+    return None if changed is None else Tree(changed, source, tree.revision)
 
 
 def count_errors(root: tree_sitter.Node) -> int:
@@ -158,9 +171,18 @@ def count_errors(root: tree_sitter.Node) -> int:
     return count
 
 
-def _parse(
-    grammar: Grammar, source: bytes, old: tree_sitter.Tree | None, stop: Callable[[], bool] | None
+def parse_source(
+    grammar: Grammar,
+    source: bytes,
+    stop: Callable[[], bool] | None = None,
+    old: tree_sitter.Tree | None = None,
 ) -> tree_sitter.Tree | None:
+    """Parse a text as ``to_source`` makes it; ``None`` when it was stopped.
+
+    Args:
+        stop: as in ``parse``.
+        old: a tree of an earlier text, to which the edits since were told.
+    """
     view = memoryview(source)
 
     def read(offset: int, _point: object) -> memoryview:

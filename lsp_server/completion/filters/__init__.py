@@ -13,12 +13,16 @@ import msgspec
 
 from lsp_server.completion.filters import (
     blank,
+    characters,
     closers,
     duplicate_suffix,
     echo,
+    foreign,
     indentation,
     joint,
+    levels,
     mid_line,
+    names,
     repetition,
     special_tokens,
     syntax,
@@ -28,18 +32,21 @@ from lsp_server.completion.types import Candidate, Surroundings
 Filter = Callable[[Candidate, Surroundings], Candidate | str]
 
 #: For what the text says by itself. It stays true while the user types, so it is done once, before the cache.
-#: Special tokens first: what stands behind one is another document, and its repetitions are nobody's
+#: Special tokens before repetitions: what stands behind one is another document, and its repetitions are nobody's
 #: business.
-BEFORE_CACHE: tuple[Filter, ...] = (special_tokens.apply, repetition.apply)
+BEFORE_CACHE: tuple[Filter, ...] = (characters.apply, special_tokens.apply, repetition.apply)
 
 #: For what depends on the document as it is now; done at every showing, also of a cached text.
 AFTER_CACHE: tuple[Filter, ...] = (
     mid_line.apply,  # settles how many lines there are, for all that follow
     indentation.apply,  # settles where the block ends and what the first line looks like
+    levels.apply,  # needs the native indentation
+    foreign.apply,  # what is no code must not be taken for a repetition of it
     echo.apply,  # takes away, at the front, what stands before the cursor
     duplicate_suffix.apply,  # takes away, at the end, what stands behind the cursor; needs the front in order
     closers.apply,  # pairs what is left with the brackets behind the cursor; sets ``replace``
     joint.apply,  # looks at the two seams, which nobody moves any more
+    names.apply,  # needs whole words, and may leave a line that only ``syntax`` can judge
     syntax.apply,  # dear, and judges the very document that accepting would make
     blank.apply,  # whatever the others have left may be nothing
 )

@@ -38,11 +38,20 @@ class _Behind(msgspec.Struct, frozen=True):
 def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     """Set ``replace``; cut before a closer that is one too many, or an opener that nobody will close."""
     before = head(around)
+    at_line_end = not (candidate.replace or around.after.strip())
+    if at_line_end and not scan(before + candidate.text, len(before), around.line_comments).closers:
+        return candidate
     behind = _behind(before, around)
-    above = sum(len(line) + 1 for line in around.lines_above)
+    above = len(before) - len(around.before)
     # What stands open from the lines above; the rest was opened on this line.
     floor = scan(before, above, around.line_comments).floor
 
+    if (
+        not candidate.replace
+        and around.after.strip()
+        and _closes_what_it_opens(candidate.text, before, around)
+    ):
+        return candidate
     text = candidate.text
     while True:
         length = len(text)
@@ -51,6 +60,7 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
             return "closes a bracket that is not open"
         text = _closed(text, before, around, around.after.strip())
         replace = _replace(text, swallowed, behind, around)
+        text = _without_end(text, swallowed, replace, around)
         # A comment may follow the last closer, but would hide whatever else comes behind it.
         text = _closed(text, before, around, around.after[replace:].strip(), comments=True)
         if not text.strip() and candidate.text.strip():
@@ -61,6 +71,17 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     if text == candidate.text and replace == candidate.replace:
         return candidate
     return msgspec.structs.replace(candidate, text=text, replace=replace)
+
+
+def _closes_what_it_opens(text: str, before: str, around: Surroundings) -> bool:
+    """Whether the text closes what stands open and opens the same again: behind ``{"a`` it is ``": "b``, with the
+    quote behind the cursor for its last."""
+    found = scan(before + text, len(before), around.line_comments)
+    return (
+        bool(found.closers)
+        and found.open == found.before
+        and all(not closer.own and fits(closer.open, (closer.text,)) for closer in found.closers)
+    )
 
 
 def _matched(
@@ -97,6 +118,17 @@ def _closed(text: str, before: str, around: Surroundings, behind: str, *, commen
         newline = text.rfind("\n", 0, place)
         text = text[:place].rstrip() if comments else text[: newline if newline > 0 else place]
     return text
+
+
+def _without_end(text: str, swallowed: list[Closer], replace: int, around: Surroundings) -> str:
+    """The text less punctuation behind its last closer that stands further on in the line: ``):`` in front of
+    ``) -> int:``."""
+    if not swallowed:
+        return text
+    end = swallowed[-1].position + len(swallowed[-1].text)
+    rest, said = around.after[replace:].strip(), text[end:].strip()
+    further_on = said and not said.strip(_PUNCTUATION) and rest.endswith(said) and not rest.startswith(said)
+    return text[:end] if further_on else text
 
 
 def _replace(text: str, swallowed: list[Closer], behind: _Behind, around: Surroundings) -> int:

@@ -3,6 +3,9 @@
 Brackets and quotes alone behind the cursor are the business of ``closers``, which knows what they close.
 """
 
+import difflib
+import re
+
 import msgspec
 
 from lsp_server.completion.filters.lexical import (
@@ -19,9 +22,20 @@ from lsp_server.completion.types import Candidate, Surroundings
 #: Only longer lines than this may be repeated in part, by a text that was cut short.
 _SHORT = 10
 
+#: Fewer characters than these are the beginning of too many words.
+_SHORTEST_BEGINNING = 3
+
+#: Comments of at least so many characters are the same when this share of them is, and all their numbers are.
+_PROSE, _ALIKE = 20, 0.95
+
+#: Nothing behind one of these is reached, so no block has the same one twice.
+_JUMP = re.compile(r"(?:return|raise|goto)\b.*\w|(?:break|continue)\b")
+
 #: A line deeper or shallower than the one below, and not the first, says the same thing in another block;
 #: only from this length on is that no accident (``return None`` is).
 _NO_ACCIDENT = 20
+
+_NUMBERS = re.compile(r"\d+")
 
 _REST = "repeats the rest of the line"
 _BELOW = "repeats the lines below"
@@ -54,6 +68,7 @@ def _without_rest(text: str, around: Surroundings) -> str:
         )
         if ends_word:
             return ""
+    text = _without_beginning(text, rest)
     said = text
     while said.rstrip().endswith(rest):
         kept = said.rstrip().removesuffix(rest)
@@ -63,6 +78,16 @@ def _without_rest(text: str, around: Surroundings) -> str:
             return ""
         said = kept.rstrip() if around.after[0].isspace() else kept
     return said
+
+
+def _without_beginning(text: str, rest: str) -> str:
+    """The text less the beginning of the rest, which would grow together with it; where the text has no more to say
+    than that beginning, it stays as it is."""
+    if is_word(rest[0]) and text and is_word(text[-1]):
+        for length in range(min(len(rest), len(text) - 1), _SHORTEST_BEGINNING - 1, -1):
+            if text.endswith(rest[:length]) and not is_word(text[-length - 1]):
+                return text[:-length] if text[:-length].strip() else text
+    return text
 
 
 def _opened(text: str, around: Surroundings) -> bool:
@@ -89,10 +114,34 @@ def _first_below(text: str, candidate: Candidate, around: Surroundings) -> int |
             or _overlap(lines[number:], below)
         ):
             return number
+        if _jumps_again(line, around.lines_below) or _same_prose(line, below[0], around.line_comments):
+            return number
         last = number == len(lines) - 1
         if _overlap(lines[number:], below) or (last and _part(line, below[0])):
             return number
     return None
+
+
+def _jumps_again(line: str, below: tuple[str, ...]) -> bool:
+    """Whether a line leaves its block in the very way in which the block below leaves it."""
+    if not _JUMP.match(line.strip()):
+        return False
+    for other in filter(str.strip, below):
+        if columns(other) < columns(line):
+            return False
+        if columns(other) == columns(line) and other.strip() == line.strip():
+            return True
+    return False
+
+
+def _same_prose(line: str, other: str, line_comments: tuple[str, ...]) -> bool:
+    """Whether two comments are the same but for a few letters."""
+    line, other = line.strip(), other.strip()
+    marks = tuple(filter(None, line_comments))
+    if len(line) < _PROSE or not (line.startswith(marks) and other.startswith(marks)):
+        return False
+    matcher = difflib.SequenceMatcher(None, line, other, autojunk=False)
+    return _NUMBERS.findall(line) == _NUMBERS.findall(other) and matcher.ratio() >= _ALIKE
 
 
 def _overlap(lines: list[str], below: list[str]) -> bool:

@@ -40,11 +40,12 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     start = len(before)
     inside = scan(before + text, start, around.line_comments)
     lines = text.split("\n")
+    unit = _own_unit(lines, around)
     for number in range(1, len(lines)):
         # Inside a string white space is content.
         if not any(item.endswith(('"', "'")) for item in inside.lines[number - 1]):
             bare = lines[number].lstrip(" \t")
-            lines[number] = _native(leading(lines[number]), around) + bare
+            lines[number] = _native(leading(lines[number]), around, unit) + bare
 
     ours = not fresh or columns(around.before + leading(lines[0])) > around.block_indent
     if around.block_indent >= 0 and ours:
@@ -74,14 +75,27 @@ def _first(lead: str, in_brackets: bool, around: Surroundings) -> str:
     return ""
 
 
-def _native(lead: str, around: Surroundings) -> str:
-    """White space in the document's own manner. What mixes tabs and spaces in a document of tabs is an
-    alignment."""
+def _own_unit(lines: list[str], around: Surroundings) -> int:
+    """How many spaces the text writes for one of the document's tabs: the first block that it opens tells."""
+    depth = leading(around.before + lines[0]).count("\t")
+    if len(lines) > 1 and lines[0].rstrip().endswith(_OPENS_BLOCK) and not leading(lines[1]).strip(" "):
+        unit, odd = divmod(len(leading(lines[1])), depth + 1)
+        if not odd and unit in (2, 3, 4, 8):
+            return unit
+    return _UNIT
+
+
+def _native(lead: str, around: Surroundings, unit: int = _UNIT) -> str:
+    """White space in the document's own manner. What mixes tabs and spaces in a document of tabs is an alignment.
+
+    Args:
+        unit: spaces of the text that stand for a tab of the document.
+    """
     tabs = _tabs(around)
     if tabs is None:
         return lead
     if tabs:
-        return lead if "\t" in lead else "\t" * (len(lead) // _UNIT) + " " * (len(lead) % _UNIT)
+        return lead if "\t" in lead else "\t" * (len(lead) // unit) + " " * (len(lead) % unit)
     return "".join(" " * _unit(around) if character == "\t" else character for character in lead)
 
 

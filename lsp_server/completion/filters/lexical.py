@@ -13,6 +13,7 @@ import msgspec
 from lsp_server.completion.types import Surroundings
 
 _CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
+_LIFETIME = re.compile(r"[&<]'[^\W\d]\w*(?!['\w])")
 _COMMENT = "\n"  # what closes a comment
 
 #: A statement of Python at the left margin. A view of 50 lines may begin inside a docstring, which turns code
@@ -67,8 +68,10 @@ def _tokens(line_comments: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _opens_string(source: str, at: int) -> str | None:
-    """The prefix letters of the string that a quote at ``at`` opens; ``None`` for an apostrophe inside a
-    word."""
+    """The prefix letters of the string that a quote at ``at`` opens; ``None`` for an apostrophe inside a word, or one
+    that begins a lifetime of Rust (``&'a``)."""
+    if _LIFETIME.match(source, max(0, at - 1)):
+        return None
     begin = at
     while begin > 0 and at - begin < 3 and (source[begin - 1].isalnum() or source[begin - 1] == "_"):
         begin -= 1
@@ -80,75 +83,122 @@ def _opens_string(source: str, at: int) -> str | None:
 
 def scan(source: str, start: int, line_comments: tuple[str, ...]) -> Scan:
     """Read ``source`` and tell what happens to its brackets behind ``start`` (an offset in code points)."""
-    stack: list[str] = []
-    places: list[int] = []
-    before: tuple[str, ...] | None = None
-    floor = 0
-    closers: list[Closer] = []
-    lines: list[tuple[str, ...]] = []
+    # All scans of a request begin with the lines above, so what these leave open is found out once. Their last line end
+    # is read again: what follows it matters.
+    above = max(0, source.rfind("\n", 0, start))
+    if source.endswith("\\", 0, above):
+        above = 0
+    reader = _Reader(source, start, line_comments, *_left_open(source[:above], line_comments))
+    reader.read(above)
+    return reader.scan()
 
-    def close() -> None:
-        stack.pop()
-        places.pop()
 
-    for match in _tokens(line_comments).finditer(source):
-        token, at = match.group(), match.start()
-        if before is None and at >= start:
-            before, floor = tuple(stack), len(stack)
-        top = stack[-1] if stack else ""
-        quoted = top.endswith(('"', "'"))
-        if token == "\\\n" and top != _COMMENT:
-            if at + 1 >= start:
-                lines.append((*stack, "\\"))
-        elif token[-1] == "\n":
-            if top == _COMMENT:
-                close()
-            # A string in single quotes does not reach over the end of a line: its end is missing.
-            broken = next((i for i, item in enumerate(stack) if item.lstrip("f") in ("'", '"')), len(stack))
-            del stack[broken:], places[broken:]
-            floor = min(floor, len(stack))
-            if match.end() > start:
-                lines.append(tuple(stack))
-            elif quoted and _FRESH_START.match(source, match.end()):
-                stack.clear()
-                places.clear()
-        elif top == _COMMENT:
-            continue
-        elif quoted:
-            if token == top.lstrip("f") or (
-                len(token) == 3 and len(top.lstrip("f")) == 1 and token[0] == top[-1]
-            ):
-                if at >= start and len(stack) <= floor:
-                    closers.append(Closer(at - start, top.lstrip("f"), tuple(stack), False))
-                close()
-                floor = min(floor, len(stack))
-            elif token == "{" and top.startswith("f") and not _doubled(source, at):
-                stack.append("}")
-                places.append(at)
-        elif token[0] == "\\":
-            # Outside of strings it only joins lines.
-            continue
-        elif token[0] in "\"'":
-            prefix = _opens_string(source, at)
-            if prefix is not None:
-                stack.append(("f" if "f" in prefix else "") + token)
-                places.append(at)
-        elif token in _CLOSER_OF:
-            stack.append(_CLOSER_OF[token])
-            places.append(at)
-        elif token in ")]}":
-            if at >= start and (len(stack) <= floor or top != token):
-                closers.append(Closer(at - start, token, tuple(stack), len(stack) > floor))
-            if top == token:
-                close()
-                floor = min(floor, len(stack))
-        else:
-            stack.append(_COMMENT)
-            places.append(at)
-    if before is None:
-        before, floor = tuple(stack), len(stack)
-    openers = tuple(at - start for at in places[floor:])
-    return Scan(before, tuple(stack), floor, openers, tuple(closers), tuple(lines))
+@functools.lru_cache(maxsize=4)
+def _left_open(source: str, line_comments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """What stands open at the end of a text, and where each was opened."""
+    reader = _Reader(source, len(source) + 1, line_comments, (), ())
+    reader.read(0)
+    return tuple(reader.stack), tuple(reader.places)
+
+
+class _Reader:
+    """Reads a source token by token; see ``Scan`` for what it finds out."""
+
+    def __init__(
+        self,
+        source: str,
+        start: int,
+        line_comments: tuple[str, ...],
+        stack: tuple[str, ...],
+        places: tuple[int, ...],
+    ) -> None:
+        self._source, self._start, self._line_comments = source, start, line_comments
+        self.stack, self.places = list(stack), list(places)
+        self._before: tuple[str, ...] | None = None
+        self._floor = 0
+        self._closers: list[Closer] = []
+        self._lines: list[tuple[str, ...]] = []
+
+    def read(self, begin: int) -> None:
+        """Read from ``begin`` to the end."""
+        stack = self.stack
+        for match in _tokens(self._line_comments).finditer(self._source, begin):
+            token, at = match.group(), match.start()
+            if self._before is None and at >= self._start:
+                self._before, self._floor = tuple(stack), len(stack)
+            top = stack[-1] if stack else ""
+            if token == "\\\n" and top != _COMMENT:
+                if at + 1 >= self._start:
+                    self._lines.append((*stack, "\\"))
+            elif token[-1] == "\n":
+                self._end_line(match.end(), top)
+            elif top == _COMMENT:
+                continue
+            elif top.endswith(('"', "'")):
+                self._in_string(token, at, top)
+            elif token[0] == "\\":
+                # Outside of strings it only joins lines.
+                continue
+            elif token[0] in "\"'":
+                prefix = _opens_string(self._source, at)
+                if prefix is not None:
+                    self._open(("f" if "f" in prefix else "") + token, at)
+            elif token in _CLOSER_OF:
+                self._open(_CLOSER_OF[token], at)
+            elif token in ")]}":
+                if at >= self._start and (len(stack) <= self._floor or top != token):
+                    closer = Closer(at - self._start, token, tuple(stack), len(stack) > self._floor)
+                    self._closers.append(closer)
+                if top == token:
+                    self._close()
+            else:
+                self._open(_COMMENT, at)
+
+    def scan(self) -> Scan:
+        """What was found."""
+        if self._before is None:
+            self._before, self._floor = tuple(self.stack), len(self.stack)
+        openers = tuple(at - self._start for at in self.places[self._floor :])
+        return Scan(
+            self._before,
+            tuple(self.stack),
+            self._floor,
+            openers,
+            tuple(self._closers),
+            tuple(self._lines),
+        )
+
+    def _open(self, closer: str, at: int) -> None:
+        self.stack.append(closer)
+        self.places.append(at)
+
+    def _close(self) -> None:
+        self.stack.pop()
+        self.places.pop()
+        self._floor = min(self._floor, len(self.stack))
+
+    def _end_line(self, end: int, top: str) -> None:
+        stack = self.stack
+        if top == _COMMENT:
+            self._close()
+        # A string in single quotes does not reach over the end of a line: its end is missing.
+        broken = next((i for i, item in enumerate(stack) if item.lstrip("f") in ("'", '"')), len(stack))
+        del stack[broken:], self.places[broken:]
+        self._floor = min(self._floor, len(stack))
+        if end > self._start:
+            self._lines.append(tuple(stack))
+        elif top.endswith(('"', "'")) and _FRESH_START.match(self._source, end):
+            stack.clear()
+            self.places.clear()
+
+    def _in_string(self, token: str, at: int, top: str) -> None:
+        quote = top.lstrip("f")
+        if token == quote or (len(token) == 3 and len(quote) == 1 and token[0] == quote):
+            if at >= self._start and len(self.stack) <= self._floor:
+                self._closers.append(Closer(at - self._start, quote, tuple(self.stack), False))
+            self._close()
+        elif token == "{" and top.startswith("f") and not _doubled(self._source, at):
+            self._open("}", at)
 
 
 def _doubled(source: str, at: int) -> bool:
@@ -164,8 +214,8 @@ def _doubled(source: str, at: int) -> bool:
 
 
 def head(around: Surroundings) -> str:
-    """The text from the first line that is in view up to the cursor."""
-    return "\n".join((*around.lines_above, around.before))
+    """The text from the first line in view up to the cursor, behind the beginning of the string this line is in."""
+    return around.open_above + "\n".join((*around.lines_above, around.before))
 
 
 def fits(open_: Sequence[str], closers: Sequence[str]) -> bool:

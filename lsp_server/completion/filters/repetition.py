@@ -16,6 +16,11 @@ _BLANK_IN_A_ROW = 2
 _TO_THE_END = re.compile(r"(?P<phrase>.{2,40}?)(?P=phrase){3,}(?P<rest>.{0,40})$")
 #: Eight times over, whatever follows. ``(None, None, None, None)`` is neither.
 _ANYWHERE = re.compile(r"(?P<phrase>.{2,40}?)(?P=phrase){7,}")
+#: So many members of a series that counts on, in one line or one a line, are a loop, too.
+_LONGEST_SERIES = 8
+_SERIES = re.compile(r"(?P<phrase>\D{2,40}?)(?P=phrase){11,}")
+_NUMBER = re.compile(r"\d+")
+
 #: Longer lines are judged by their beginning and their end: matching is quadratic in the length.
 _LONGEST = 400
 
@@ -23,6 +28,9 @@ _LONGEST = 400
 def _circles(line: str) -> bool:
     """Whether a phrase that has letters in it is repeated within the line."""
     line = line.strip()
+    counted = _NUMBER.sub("#", line[:_LONGEST])
+    if counted != line and any(has_letters(found["phrase"]) for found in _SERIES.finditer(counted)):
+        return True
     if any(has_letters(found["phrase"]) for found in _ANYWHERE.finditer(line[:_LONGEST])):
         return True
     tail = line[-_LONGEST:]
@@ -49,8 +57,14 @@ def _period(lines: list[str], begin: int) -> int:
     return 0
 
 
+def _series(lines: list[str], begin: int) -> bool:
+    """Whether from a line on a long run of lines differs in its numbers only."""
+    run = [_NUMBER.sub("#", line) for line in lines[begin : begin + _LONGEST_SERIES]]
+    return len(run) == _LONGEST_SERIES and len(set(run)) == 1 and has_letters(run[0])
+
+
 def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
-    """Keep the first of three equal lines, or of two equal blocks of lines; cut before a line that runs in
+    """Keep the first of three equal lines, of two equal blocks or of a long series; cut before a line that runs in
     circles."""
     raw = candidate.text.split("\n")
     lines = [line.strip() for line in raw]
@@ -62,6 +76,8 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
         blank = number > 0 and not any(lines[number : number + _BLANK_IN_A_ROW])
         if blank and any(lines[number:]) and len(lines) > number + _BLANK_IN_A_ROW:
             return msgspec.structs.replace(candidate, text="\n".join(raw[:number]))
+        if _series(lines, number):
+            return msgspec.structs.replace(candidate, text="\n".join(raw[: number + 1]))
         period = _period(lines, number)
         if period:
             return msgspec.structs.replace(candidate, text="\n".join(raw[: number + period]))

@@ -53,11 +53,23 @@ def _ends(text: str, candidate: Candidate, around: Surroundings) -> list[str]:
     # The outermost may be closed below already.
     kept = len(closers) if fits(opened[: len(closers)], closers) else 0
     missing = "".join(item.lstrip("f") for item in reversed(opened[kept:]))
+    if opened and opened[-1].lstrip("f") in ("'", '"'):
+        return []
     ends = []
     if last.startswith("@") and around.language == "python":
         margin = leading(around.before if "\n" not in said else said.rpartition("\n")[2])
         ends.append(f"\n{margin}def _(): pass")
-    if said.endswith(_GOES_ON) or missing:
+    # Behind a bracket's first thing the line may end where the next string is to be joined, or in a string of several
+    # lines; hardly anywhere else.
+    own = [at for at, item in zip(here.openers, here.open[here.floor :], strict=True) if len(item) == 1]
+    brackets = [at for at in own if text[at] in "([{"]
+    broken_off = (
+        bool(brackets)
+        and brackets[-1] > said.rfind("\n")
+        and opened[-1] in (")", "]", "}")
+        and not said.endswith(("'", '"'))
+    )
+    if said.endswith(_GOES_ON) or (missing and not broken_off):
         tails = ("", ": pass") if around.language == "python" else ("",)
         ends += [filler + missing + tail for tail in tails for filler in ("", " _")]
     if said.endswith(":"):
