@@ -13,7 +13,7 @@ from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.engine.backends.fake import Fake
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
-from lsp_server.engine.messages import Complete, Stop
+from lsp_server.engine.messages import Complete, Partial, Stop
 from lsp_server.engine.protocol import Logits
 
 ENDS = MODEL.manifest.end_tokens
@@ -201,11 +201,12 @@ def test_only_whole_characters_come_out(said: list[bytes], text: str) -> None:
 
 def test_a_block_is_streamed_by_lines() -> None:
     """The first line is there as soon as it is complete; nothing that is streamed is taken back."""
-    parts: list[str] = []
+    parts: list[Partial] = []
     message = Complete(1, (Part("<|pre|>", special=True),), Stop("block", indent=0), 40, 1000)
     finished = complete(scripted("\n    a = 1\n    b = 2\n\nx"), message, on_partial=parts.append)
-    assert parts == ["\n    a = 1", "\n    a = 1\n    b = 2"]
-    assert finished.text == parts[-1]
+    assert [part.text for part in parts] == ["\n    a = 1", "\n    a = 1\n    b = 2"]
+    assert finished.text == parts[-1].text
+    assert finished.steps[: len(parts[0].steps)] == parts[0].steps
 
 
 def test_cancelled_within_one_token() -> None:

@@ -16,7 +16,7 @@ from bundled import load_message, prompt
 from lsp_server.base.paths import state_dir
 from lsp_server.engine import client, process
 from lsp_server.engine.client import WorkerClient
-from lsp_server.engine.messages import Finished, Load, Stop
+from lsp_server.engine.messages import Finished, Load, Partial, Stop
 
 pytestmark = pytest.mark.slow
 
@@ -114,8 +114,8 @@ async def test_lines_of_a_block_are_passed_on() -> None:
     """Also when the listener fails: that is its own affair."""
     seen: list[str] = []
 
-    def listen(text: str) -> None:
-        seen.append(text)
+    def listen(partial: Partial) -> None:
+        seen.append(partial.text)
         raise RuntimeError("listener")
 
     async with running() as worker:

@@ -7,24 +7,28 @@ smooth. Does not know how a completion is searched for or shown.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lsp_server.bench.files import Workspace
-from lsp_server.bench.sample import Place, hole
-from lsp_server.base.text import content
 from lsp_server.base.uri import path_of
+from lsp_server.bench.files import Source, Workspace, read
+from lsp_server.bench.sample import Place, hole
 from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion.asking import prompt_of
 from lsp_server.completion.look import look
-from lsp_server.completion.pipeline import prompt_of
 from lsp_server.completion.session import Session
+from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder, common
+from lsp_server.engine.desk import open_engine
 from lsp_server.engine.memory.mixture import Weights
 from lsp_server.engine.memory.segment import Ids
 from lsp_server.engine.memory.store import DEAD
+from lsp_server.engine.messages import Load
+from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.prompt.window import model_text
 
 Floats = npt.NDArray[np.float64]
@@ -47,7 +51,7 @@ class Seen(msgspec.Struct, frozen=True):
         tokens: that the memory offers, ascending, shape (n,).
         probabilities: that the network gave them.
         fits: whether they agree with what was typed.
-        lengths, kinds, offers: of each match: its length, where it stands, and the index in ``tokens`` of what followed.
+        lengths, kinds, offers: of each match: its length, where it stands, the index in ``tokens`` of what followed.
     """
 
     token: int
@@ -60,6 +64,25 @@ class Seen(msgspec.Struct, frozen=True):
     lengths: Ids
     kinds: Ids
     offers: Ids
+
+
+def decoder(load: Load) -> Decoder:
+    """A model in this process.
+
+    Raises:
+        ModelError, EngineError: it cannot be loaded.
+    """
+    tokenizer = Tokenizer(Path(load.tokenizer), load.special_tokens)
+    alone = Decoder(Absent(tokenizer.vocabulary, load.context), tokenizer, load.end_tokens)
+    return Decoder(open_engine(load, alone), tokenizer, load.end_tokens)
+
+
+def learn(decoder: Decoder, sources: Sequence[Source]) -> None:
+    """Have the memory know a workspace's files."""
+    texts = ((path_of(source.path.as_uri()), read(source.path) or []) for source in sources)
+    decoder.memory.learn(
+        (name, [decoder.tokenizer.encode(model_text("".join(lines)))]) for name, lines in texts
+    )
 
 
 async def observe(session: Session, decoder: Decoder, place: Place, lines: Sequence[str]) -> list[Seen]:
@@ -157,16 +180,16 @@ class Mixing:
         for order, share in enumerate(weights.back_off):
             counted = np.tensordot(kinds, self.matches[:, order], axes=1)
             total = np.bincount(self.of, counted, minlength=self.count)
-            different = np.bincount(self.of, counted > 0, minlength=self.count)
-            back = share * agreement[np.minimum(different, 3).astype(np.int64)] * different * sure
+            different = np.bincount(self.of[counted > 0], minlength=self.count)
+            back = share * agreement[np.minimum(different, 3)] * different * sure
             everything = np.where(total > 0, total + back, 1.0)
             kept = np.where(total > 0, back / everything, 1.0)
             others *= kept
             known = known * kept[self.of] + counted / everything[self.of]
         true = np.where(self.target >= 0, known[self.target], others * self.network)
         allowed = np.bincount(self.of[self.fits], known[self.fits], minlength=self.count)
-        allowed += others * self.elsewhere
-        return float(-np.log(np.clip(true / np.maximum(allowed, 1e-12), 1e-12, 1)).mean())
+        allowed = np.maximum(allowed + others * self.elsewhere, 1e-12)
+        return float(-np.log(np.clip(true / allowed, 1e-12, 1)).mean())
 
 
 def fit(seen: Sequence[Seen], start: Weights) -> Weights:
@@ -177,15 +200,15 @@ def fit(seen: Sequence[Seen], start: Weights) -> Weights:
             last kind stays, since only proportions count.
     """
     mixing = Mixing(seen, start.lengths, len(start.kinds))
-    present = mixing.matches.any(axis=(1, 2))
+    present = [bool(kind.any()) for kind in mixing.matches]
     numbers = _numbers(start)
     steps = np.full(len(numbers), _STEP)
     movable = [
         *range(len(start.back_off) + len(start.agreement) + 1),
         *(
             len(start.back_off) + len(start.agreement) + 1 + kind
-            for kind in np.flatnonzero(present[:-1]).tolist()
-            if kind != DEAD
+            for kind in range(DEAD + 1, len(start.kinds) - 1)
+            if present[kind]
         ),
     ]
     best = mixing.surprise(start)
@@ -207,7 +230,8 @@ def fit(seen: Sequence[Seen], start: Weights) -> Weights:
 def _numbers(weights: Weights) -> Floats:
     """All numbers in one row, as logarithms."""
     row = [*weights.back_off, *weights.agreement, weights.certainty, *weights.kinds]
-    return np.log(np.maximum(np.array(row), 1e-6))
+    logarithms: Floats = np.log(np.maximum(np.array(row), 1e-6))
+    return logarithms
 
 
 def _weights(numbers: Floats, like: Weights) -> Weights:
@@ -218,12 +242,14 @@ def _weights(numbers: Floats, like: Weights) -> Weights:
     return Weights(like.lengths, tuple(row[:a]), (row[a], row[a + 1], row[a + 2]), row[b], kinds)
 
 
-def origin(workspaces: Iterable[Workspace], seed: int, parts: dict[str, Sequence[Seen]], model: str, fitted: Weights) -> dict[str, object]:
+def origin(
+    parts: Mapping[Workspace, Sequence[Seen]], model: str, seed: int, fitted: Weights
+) -> dict[str, object]:
     """How the numbers came about, for ``mixture.json``: what the network alone, and both, cost at each workspace."""
     nothing = msgspec.structs.replace(fitted, kinds=(0.0,) * len(fitted.kinds))
 
-    def row(workspace: Workspace) -> dict[str, object]:
-        mixing = Mixing(parts[workspace.name], fitted.lengths, len(fitted.kinds))
+    def row(workspace: Workspace, seen: Sequence[Seen]) -> dict[str, object]:
+        mixing = Mixing(seen, fitted.lengths, len(fitted.kinds))
         return {
             "commit": workspace.commit,
             "tokens": mixing.count,
@@ -235,5 +261,5 @@ def origin(workspaces: Iterable[Workspace], seed: int, parts: dict[str, Sequence
         "command": "offhand bench fit-memory",
         "model_sha256": model,
         "seed": seed,
-        "workspaces": {workspace.name: row(workspace) for workspace in workspaces},
+        "workspaces": {workspace.name: row(workspace, seen) for workspace, seen in parts.items()},
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsp_server.base.errors import OffhandError
+from lsp_server.cli import bench_memory
 
 if TYPE_CHECKING:
     from lsp_server.bench.files import Source, Workspace
@@ -63,6 +64,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--update", type=Path, metavar="FILE", help="write the report as JSON without times, to keep in git"
     )
     lines.set_defaults(run=run_lines)
+    bench_memory.add(benches)
     compare = benches.add_parser("compare", help="compare two runs of 'lines' over the same places")
     compare.add_argument("before", type=Path, metavar="BEFORE.jsonl", help="what --cases wrote")
     compare.add_argument("after", type=Path, metavar="AFTER.jsonl", help="the same of the other run")

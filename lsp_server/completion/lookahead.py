@@ -16,6 +16,8 @@ def after(session: Session, snapshot: Snapshot, suggestion: Suggestion) -> None:
 
     It stops as soon as a real request comes: see ``Session.stop_speculation``.
     """
+    if session.streaming is not None and not session.streaming.done():
+        return  # the suggestion itself is not whole yet
     session.stop_speculation()
     session.speculation = asyncio.get_running_loop().create_task(_next(session, snapshot, suggestion))
 

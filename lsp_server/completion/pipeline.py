@@ -5,13 +5,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from lsp_server.base.parts import Part
-from lsp_server.base.uri import path_of
 from lsp_server.completion import filters, gate
+from lsp_server.completion.asking import Nothing, Prompt, ask, note, prompt_of
 from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
 from lsp_server.completion.look import View, look
 from lsp_server.completion.remember import remember
@@ -19,19 +18,8 @@ from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Stopwatch, Trace
 from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
 from lsp_server.context.syntax import Unparsed
-from lsp_server.context.types import Context
-from lsp_server.engine.messages import Stop
-from lsp_server.models.manifest import Manifest
 from lsp_server.models.store import Model
-from lsp_server.prompt.render import budget, outline, render
 from lsp_server.prompt.window import window
-
-#: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
-_LINE_TOKENS, _BLOCK_TOKENS = 48, 96
-
-
-class Nothing(Exception):
-    """The way out of the pipeline when there is nothing to offer; its text is the reason. Never leaves this module."""
 
 
 async def complete(session: Session, snapshot: Snapshot, trace: Trace) -> Suggestion | None:
@@ -89,18 +77,16 @@ async def _complete(
         # 3. The engine. The only wait of an ordinary request.
         if not speculative and snapshot.uri not in session.remembered:
             remember(session, snapshot)
-        candidates, whole = await _ask(session, view, prompt, trace)
+        candidates = await ask(session, view, prompt, place, trace, speculative=speculative)
         source = "memory" if any(candidate.by_memory for candidate in candidates) else "model"
         watch.stage("engine")
-        if whole:
-            session.cache.put(place, candidates, speculated=speculative)
     if not candidates:
         raise Nothing("the model has nothing to add here")
 
     # 4. What may be shown of it here and now: the likeliest that passes the filters, if it is sure enough.
-    candidate, shown = _filtered(session, candidates, view, trace)
+    candidate, passed = _filtered(session, candidates, view, trace)
     watch.stage("filters")
-    _judge(session, candidate, shown, view, trace)
+    shown = _judged(session, candidate, passed, view, trace)
     trace.unasked = trace.sure and not silence
     watch.stage("gate")
     if not snapshot.invoked and not trace.sure:
@@ -150,29 +136,6 @@ def _silence(session: Session, view: View) -> str:
     return ""
 
 
-class Prompt(msgspec.Struct, frozen=True):
-    """A prompt, and the part of it that is not the cursor's surroundings."""
-
-    parts: tuple[Part, ...]
-    snippet: str
-
-
-def prompt_of(manifest: Manifest, view: View) -> Prompt:
-    snapshot, most = view.snapshot, budget(manifest.context_length - _BLOCK_TOKENS)
-    seen = window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
-    snippet = outline(view.context.imports, view.scopes_around(seen.first_line)) if seen.first_line else ""
-    parts = render(
-        manifest.template,
-        seen,
-        snippet,
-        snapshot.path,
-        view.context.language,
-        manifest.language_tokens,
-        most,
-    )
-    return Prompt(parts, snippet)
-
-
 def _place(session: Session, view: View, prompt: Prompt) -> Place:
     snapshot, reach = view.snapshot, BEFORE + TYPED_THROUGH
     wide = window(snapshot.lines, snapshot.line, snapshot.column, reach, BEHIND)
@@ -186,13 +149,6 @@ def _place(session: Session, view: View, prompt: Prompt) -> Place:
     return Place(before=wide.prefix, behind=wide.suffix, setting="\0".join(setting))
 
 
-def _stop(session: Session, context: Context) -> tuple[Stop, int]:
-    """Where to stop, and the most tokens: a block where the syntax expects its first statement, else a line."""
-    if context.cursor == "block_start" and session.config.multiline == "auto":
-        return Stop("block", indent=context.block_indent), _BLOCK_TOKENS
-    return Stop("line"), _LINE_TOKENS
-
-
 def _filtered(
     session: Session, candidates: Sequence[Candidate], view: View, trace: Trace
 ) -> tuple[Candidate, Candidate]:
@@ -201,68 +157,34 @@ def _filtered(
     chain = () if "filters" in session.without else filters.AFTER_CACHE
     for candidate in candidates:
         shown, verdicts = filters.run(chain, candidate, view.surroundings)
-        _note(trace, verdicts)
+        note(trace, verdicts)
         if shown is not None:
             return candidate, shown
     raise Nothing(f"filter {verdicts[-1].filter}: {verdicts[-1].reason}")
 
 
-def _judge(session: Session, candidate: Candidate, shown: Candidate, view: View, trace: Trace) -> None:
-    """Ask the gate how sure it is."""
-    steps = gate.supporting(candidate, shown)
+def _judged(session: Session, candidate: Candidate, passed: Candidate, view: View, trace: Trace) -> Candidate:
+    """Ask the gate how sure it is, and of how many lines: of a block only so many are shown as it is sure of."""
     known = session.model is not None and view.context.language in session.model.manifest.languages
-    trace.features = gate.features(shown, steps, view.context.cursor, known)
-    trace.confidence = gate.probability(session.gate.odds(trace.features))
     trace.threshold = session.gate.thresholds[session.config.mode]
-    trace.sure = trace.confidence >= trace.threshold
+    shown = passed
+    for shorter in _shorter(passed):
+        features = gate.features(shorter, gate.supporting(candidate, shorter), view.context.cursor, known)
+        trace.features, trace.confidence = features, gate.probability(session.gate.odds(features))
+        trace.sure = trace.confidence >= trace.threshold
+        shown = shorter
+        if trace.sure:
+            return shown
+    return passed if view.snapshot.invoked else shown
 
 
-async def _ask(
-    session: Session, view: View, prompt: Prompt, trace: Trace
-) -> tuple[tuple[Candidate, ...], bool]:
-    """Let the model write.
-
-    Returns:
-        what it wrote, the likeliest first, none when it chose to write nothing; and whether it came to its own end.
-    """
-    if session.worker is None:
-        raise Nothing("no model is loaded")
-    stop, tokens = _stop(session, view.context)
-    finished = await session.worker.complete(
-        prompt.parts,
-        stop,
-        tokens,
-        session.config.deadline_ms,
-        path_of(view.snapshot.uri),
-        tuple(stage for stage in session.without if stage != "filters"),
-    )
-    if finished is None:
-        raise Nothing(session.worker.last_failure)
-    if finished.error:
-        raise Nothing(f"the engine failed: {finished.error}")
-    session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
-    trace.tokens = {
-        "prompt": finished.prompt_tokens,
-        "reused": finished.reused_tokens,
-        "generated": finished.tokens,
-    }
-    if finished.reason == "cancelled" or (finished.reason == "deadline" and not finished.text):
-        raise Nothing(f"the engine stopped early: {finished.reason}")
-    candidates: list[Candidate] = []
-    by_memory = finished.source == "memory"
-    for text, steps in ((finished.text, finished.steps), *((one.text, one.steps) for one in finished.others)):
-        candidate, verdicts = filters.run(
-            filters.BEFORE_CACHE, Candidate(text, steps=steps, by_memory=by_memory), view.surroundings
-        )
-        _note(trace, verdicts)
-        if candidate is not None and candidate.text:
-            candidates.append(candidate)
-    return tuple(candidates), finished.reason not in ("deadline", "length") and not by_memory
-
-
-def _note(trace: Trace, verdicts: tuple[filters.Verdict, ...]) -> None:
-    trace.filters += [
-        {"filter": verdict.filter, "outcome": verdict.outcome, "reason": verdict.reason}
-        for verdict in verdicts
-        if verdict.outcome != "kept"
-    ]
+def _shorter(candidate: Candidate) -> Iterator[Candidate]:
+    """The candidate, then without its last line, and so on to the first line that says anything."""
+    lines = candidate.text.split("\n")
+    while True:
+        yield msgspec.structs.replace(candidate, text="\n".join(lines))
+        lines.pop()
+        while lines and not lines[-1].strip():
+            lines.pop()
+        if not lines:
+            return

@@ -48,9 +48,15 @@ class Session:
 
     Args:
         warn: tells the user something, once.
+        more: told the uri of a document whose suggestion has got more lines than were shown.
     """
 
-    def __init__(self, config: Config, warn: Callable[[str], None] = logger.warning) -> None:
+    def __init__(
+        self,
+        config: Config,
+        warn: Callable[[str], None] = logger.warning,
+        more: Callable[[str], None] = lambda uri: None,
+    ) -> None:
         self.config = config
         self.warn = warn
         self.grammars = Grammars()
@@ -72,6 +78,8 @@ class Session:
         self.deleted: deque[list[str]] = deque()
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.speculation: asyncio.Task[None] | None = None
+        self.streaming: asyncio.Task[None] | None = None
+        self.more = more
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
 
@@ -106,9 +114,10 @@ class Session:
 
     def stop_speculation(self) -> None:
         """Free the engine for a question that was really asked."""
-        if self.speculation is not None:
-            self.speculation.cancel()
-            self.speculation = None
+        for work in (self.speculation, self.streaming):
+            if work is not None:
+                work.cancel()
+        self.speculation = self.streaming = None
 
     def show(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
         """Note a suggestion as shown."""

@@ -65,7 +65,7 @@ _PATIENCE_S = 0.5
 
 class _Request(msgspec.Struct):
     answer: asyncio.Future[Finished | None]
-    on_partial: Callable[[str], None] | None
+    on_partial: Callable[[Partial], None] | None
 
 
 class WorkerClient:
@@ -131,7 +131,7 @@ class WorkerClient:
         deadline_ms: int,
         document: str = "",
         without: tuple[Stage, ...] = (),
-        on_partial: Callable[[str], None] | None = None,
+        on_partial: Callable[[Partial], None] | None = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still starting.
 
@@ -141,7 +141,7 @@ class WorkerClient:
             deadline_ms: for all of it, waiting included.
             document: that is being written, as ``remember`` has it.
             without: only for benchmarks.
-            on_partial: called with the complete lines so far of a running block.
+            on_partial: called with what there is of a running block, whenever a line is complete.
 
         Returns:
             ``None`` when no worker answered; ``last_failure`` then says why.
@@ -336,7 +336,7 @@ class WorkerClient:
         elif isinstance(message, Partial):
             request = self._requests.get(message.id)
             if request is not None and request.on_partial is not None and not request.answer.done():
-                _guarded(request.on_partial, message.text)
+                _guarded(request.on_partial, message)
         elif isinstance(message, Loaded):
             self.loaded, self._trouble = message, ""
             self._enter("ready")

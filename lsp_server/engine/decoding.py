@@ -20,7 +20,7 @@ from lsp_server.base.errors import EngineError
 from lsp_server.engine import stops
 from lsp_server.engine.decoder import Choice, Decoder, common
 from lsp_server.engine.memory.store import ABOVE, BELOW, View
-from lsp_server.engine.messages import Complete, Finished, FinishReason, Step, Written
+from lsp_server.engine.messages import Complete, Finished, FinishReason, Partial, Step, Written
 from lsp_server.engine.protocol import Logits
 
 #: Prompt tokens between two looks at the clock and at whether the request was cancelled.
@@ -78,14 +78,14 @@ def complete(
     *,
     deadline: float = math.inf,
     cancelled: Callable[[], bool] = lambda: False,
-    on_partial: Callable[[str], None] = lambda text: None,
+    on_partial: Callable[[Partial], None] = lambda partial: None,
 ) -> Finished:
     """Complete a prompt.
 
     Args:
         deadline: on the clock of ``time.monotonic``, seconds; ``request.deadline_ms`` is not looked at.
         cancelled: asked before each evaluation.
-        on_partial: called whenever a further line of a block is complete, with all complete lines.
+        on_partial: called whenever a further line of a block is complete.
     """
     run = _Run(decoder, request, deadline, cancelled, on_partial)
     try:
@@ -109,7 +109,7 @@ class _Run:
         request: Complete,
         deadline: float,
         cancelled: Callable[[], bool],
-        on_partial: Callable[[str], None],
+        on_partial: Callable[[Partial], None],
     ) -> None:
         self._decoder = decoder
         self._request = request
@@ -164,7 +164,7 @@ class _Run:
             lines = stops.complete_lines(self._path.text, self._request.stop)
             if lines != shown and self._path.reason is None:
                 shown = lines
-                self._on_partial(lines)
+                self._on_partial(Partial(self._request.id, lines, self._path.steps))
             self._advance(self._path)
         self._paths.append(self._path)
 

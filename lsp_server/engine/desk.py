@@ -25,7 +25,6 @@ from lsp_server.engine.messages import (
     Load,
     Loaded,
     LoadFailed,
-    Partial,
     Remember,
     ToServer,
 )
@@ -120,7 +119,7 @@ class Desk:
                     request,
                     deadline=arrived + request.deadline_ms / 1000,
                     cancelled=cancelled,
-                    on_partial=lambda text: self._send(Partial(request.id, text)),
+                    on_partial=self._send,
                 )
                 if finished.reason != "deadline" or finished.text:
                     return finished

@@ -155,13 +155,6 @@ class Learnt(msgspec.Struct, frozen=True, tag="learnt"):
     read: int
 
 
-class Partial(msgspec.Struct, frozen=True, tag="partial"):
-    """The text so far of a running completion."""
-
-    id: int
-    text: str
-
-
 class Step(msgspec.Struct, frozen=True, array_like=True):
     """One token of a completion.
 
@@ -176,6 +169,14 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     logprob: float
     match: int = 0
     memory: float = 0.0
+
+
+class Partial(msgspec.Struct, frozen=True, tag="partial"):
+    """The complete lines so far of a running block, and the tokens of all that is written."""
+
+    id: int
+    text: str
+    steps: tuple[Step, ...] = ()
 
 
 class Written(msgspec.Struct, frozen=True):

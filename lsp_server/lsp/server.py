@@ -46,7 +46,7 @@ class OffhandServer(LanguageServer):
         super().__init__("offhand", lsp_server.__version__, protocol_cls=Protocol)
         self.settings = Settings(paths.config_file())
         config, self._early_warnings = self.settings.resolve()
-        self.session = Session(config, self.warn)
+        self.session = Session(config, self.warn, self.more)
         self.asked_inline = False
         self.roots: list[str] = []
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -159,6 +159,10 @@ class OffhandServer(LanguageServer):
         """Show the user one sentence."""
         logger.warning("%s", text)
         self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"Offhand: {text}"))
+
+    def more(self, uri: str) -> None:
+        """Tell the client that the suggestion which it shows has got further lines: asked again, it gets them."""
+        self.protocol.notify("offhand/more", {"uri": uri})
 
     # --- state
 

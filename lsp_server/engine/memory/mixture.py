@@ -92,10 +92,14 @@ class Mixture:
         return counts
 
 
+def shipped_weights() -> Weights:
+    """The weights that come with Offhand."""
+    return msgspec.json.decode(Path(__file__).with_suffix(".json").read_bytes(), type=Weights)
+
+
 def shipped() -> Mixture:
     """The mixture with the weights that come with Offhand."""
-    path = Path(__file__).with_suffix(".json")
-    return Mixture(msgspec.json.decode(path.read_bytes(), type=Weights))
+    return Mixture(shipped_weights())
 
 
 def support(matches: Matches, token: int) -> int:

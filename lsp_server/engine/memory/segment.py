@@ -59,6 +59,11 @@ class Segment:
         self._order = order[followed].astype(np.int32)
         self._view = memoryview(self._order)  # type: ignore[arg-type]
 
+    @property
+    def footprint(self) -> int:
+        """Bytes that the tokens and their order take."""
+        return len(self._bytes) + self._order.nbytes
+
     def piece(self, index: int) -> Ids:
         """A piece's tokens, as they were given."""
         start, end = int(self._starts[index]), int(self._starts[index + 1])

@@ -92,6 +92,11 @@ class Memory:
         """Tokens held, those of dead documents included."""
         return sum(held.segment.size for held in (*self._cold, *self._hot.values()))
 
+    @property
+    def footprint(self) -> int:
+        """Bytes that the segments take."""
+        return sum(held.segment.footprint for held in (*self._cold, *self._hot.values()))
+
     def remember(self, name: str, pieces: Sequence[Sequence[int]]) -> None:
         """Keep an open document, in place of what was known under its name.
 

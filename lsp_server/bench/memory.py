@@ -1,0 +1,146 @@
+"""How large and how quick the copy memory is, filled with real source text up to some sizes.
+
+Does not know how good it is: ``lines`` does.
+"""
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from lsp_server.base.errors import OffhandError
+from lsp_server.base.sourcefile import readable_text
+from lsp_server.context.languages import Grammars
+from lsp_server.engine.memory.mixture import shipped
+from lsp_server.engine.memory.store import Memory
+from lsp_server.engine.tokenizer import Tokenizer
+from lsp_server.workspace.files import Limits, files
+from lsp_server.workspace.filetypes import FileTypes
+from lsp_server.workspace.ignore import IgnoreRules
+
+#: Questions asked of each size, and tokens learnt at once, as the worker's reader does.
+_QUESTIONS, _BATCH = 3_000, 400_000
+
+#: Tokens of a question; the memory looks at no more than it wants.
+_CONTEXT = 64
+
+#: Of the questions, how many have one of the last tokens changed, so that the longest match is a short one.
+_CHANGED = 0.5
+
+
+class Size(msgspec.Struct, frozen=True):
+    """The figures of one size.
+
+    Attributes:
+        tokens, documents: held.
+        read_s: reading files and turning them into tokens, seconds.
+        build_s: indexing them, merges included, seconds.
+        bytes_per_token: that are held.
+        query_ms, mix_ms: finding the matches of one context, and mixing them into a distribution, milliseconds:
+            median, 95th and 99th percentile.
+    """
+
+    tokens: int
+    documents: int
+    read_s: float
+    build_s: float
+    bytes_per_token: float
+    query_ms: tuple[float, float, float]
+    mix_ms: tuple[float, float, float]
+
+
+def measure(
+    tokenizer: Tokenizer, roots: Sequence[Path], sizes: Sequence[int], progress: Callable[[str], object]
+) -> Iterator[Size]:
+    """Fill a memory and ask it, at each size.
+
+    Args:
+        sizes: in tokens, ascending.
+
+    Raises:
+        OffhandError: the folders do not hold so many.
+    """
+    memory = Memory(tokenizer.vocabulary)
+    chance = random.Random(1)
+    texts = _texts(roots)
+    known: list[list[int]] = []
+    tokens, read_s, build_s = 0, 0.0, 0.0
+    for size in sizes:
+        while tokens < size:
+            begun = time.perf_counter()
+            batch: list[tuple[str, list[list[int]]]] = []
+            fresh = 0
+            for path, text in texts:
+                ids = tokenizer.encode(text)[: size - tokens - fresh]
+                batch.append((path, [ids]))
+                fresh += len(ids)
+                if fresh >= min(_BATCH, size - tokens):
+                    break
+            if not batch:
+                raise OffhandError(
+                    f"The folders hold {tokens:,} tokens of source text, less than {size:,}: name more."
+                )
+            middle = time.perf_counter()
+            memory.learn(batch)
+            tokens += fresh
+            read_s += middle - begun
+            build_s += time.perf_counter() - middle
+            known += [pieces[0] for _, pieces in batch if len(pieces[0]) > _CONTEXT]
+            progress(f"{tokens:,} of {sizes[-1]:,} tokens")
+        yield _ask(memory, tokenizer.vocabulary, known, chance, read_s, build_s)
+
+
+def _ask(
+    memory: Memory,
+    vocabulary: int,
+    known: Sequence[list[int]],
+    chance: random.Random,
+    read_s: float,
+    build_s: float,
+) -> Size:
+    view, mixture = memory.view("/nowhere"), shipped()
+    network = np.full(vocabulary, 1 / vocabulary)
+    query, mix = [], []
+    for _ in range(_QUESTIONS):
+        ids = chance.choice(known)
+        end = chance.randrange(_CONTEXT, len(ids))
+        context = ids[end - _CONTEXT : end]
+        if chance.random() < _CHANGED:
+            context[-chance.randint(1, 8)] = chance.randrange(vocabulary)
+        begun = time.perf_counter()
+        matches = view.matches(context)
+        middle = time.perf_counter()
+        mixture.mix(network, matches)
+        query.append(middle - begun)
+        mix.append(time.perf_counter() - middle)
+    return Size(
+        memory.size,
+        memory.documents,
+        round(read_s, 2),
+        round(build_s, 2),
+        round(memory.footprint / memory.size, 2),
+        _percentiles(query),
+        _percentiles(mix),
+    )
+
+
+def _percentiles(seconds: Sequence[float]) -> tuple[float, float, float]:
+    median, high, highest = (round(float(value) * 1000, 3) for value in np.percentile(seconds, (50, 95, 99)))
+    return median, high, highest
+
+
+def _texts(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Paths and texts of the source files below some folders."""
+    types = FileTypes(Grammars())
+    found: Iterable[str] = itertools.chain.from_iterable(
+        (entry.path for entry in files(IgnoreRules([str(root)]), types, limits=Limits(1 << 30, 1 << 40)))
+        for root in roots
+    )
+    for path in found:
+        text = readable_text(path)
+        if text:
+            yield path, text.replace("\r\n", "\n")
