@@ -24,12 +24,14 @@ from lsp_server.completion.session import Session
 from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder, common
 from lsp_server.engine.desk import open_engine
-from lsp_server.engine.memory.mixture import Weights
+from lsp_server.engine.memory.mixture import Weights, shipped_weights
 from lsp_server.engine.memory.segment import Ids
 from lsp_server.engine.memory.store import DEAD
 from lsp_server.engine.messages import Load
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.prompt.window import model_text
+
+__all__ = ["Mixing", "Seen", "decoder", "fit", "learn", "observe", "origin", "shipped_weights"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -230,7 +232,9 @@ def fit(seen: Sequence[Seen], start: Weights) -> Weights:
 def _numbers(weights: Weights) -> Floats:
     """All numbers in one row, as logarithms."""
     row = [*weights.back_off, *weights.agreement, weights.certainty, *weights.kinds]
-    logarithms: Floats = np.log(np.maximum(np.array(row), 1e-6))
+    logarithms: __all__ = ["Mixing", "Seen", "decoder", "fit", "learn", "observe", "origin", "shipped_weights"]
+
+Floats = np.log(np.maximum(np.array(row), 1e-6))
     return logarithms
 
 

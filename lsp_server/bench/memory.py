@@ -18,6 +18,7 @@ from lsp_server.context.languages import Grammars
 from lsp_server.engine.memory.mixture import shipped
 from lsp_server.engine.memory.store import Memory
 from lsp_server.engine.tokenizer import Tokenizer
+from lsp_server.models.store import Model
 from lsp_server.workspace.files import Limits, files
 from lsp_server.workspace.filetypes import FileTypes
 from lsp_server.workspace.ignore import IgnoreRules
@@ -54,16 +55,18 @@ class Size(msgspec.Struct, frozen=True):
 
 
 def measure(
-    tokenizer: Tokenizer, roots: Sequence[Path], sizes: Sequence[int], progress: Callable[[str], object]
+    model: Model, roots: Sequence[Path], sizes: Sequence[int], progress: Callable[[str], object]
 ) -> Iterator[Size]:
     """Fill a memory and ask it, at each size.
 
     Args:
+        model: whose tokens are counted.
         sizes: in tokens, ascending.
 
     Raises:
         OffhandError: the folders do not hold so many.
     """
+    tokenizer = Tokenizer(model.tokenizer_file, model.manifest.special_tokens)
     memory = Memory(tokenizer.vocabulary)
     chance = random.Random(1)
     texts = _texts(roots)

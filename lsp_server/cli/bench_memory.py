@@ -61,16 +61,13 @@ def run(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from lsp_server.bench.memory import measure
-    from lsp_server.engine.tokenizer import Tokenizer
     from lsp_server.models import store
 
     for root in arguments.directories:
         if not root.is_dir():
             raise OffhandError(f"There is no directory {root}.")
-    model = store.find("bundled")
-    tokenizer = Tokenizer(model.tokenizer_file, model.manifest.special_tokens)
     rows = []
-    for row in measure(tokenizer, arguments.directories, sorted(arguments.tokens), _progress):
+    for row in measure(store.find("bundled"), arguments.directories, sorted(arguments.tokens), _progress):
         rows.append(row)
         if not arguments.json:
             print(
@@ -93,14 +90,13 @@ def run_fit(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from lsp_server.bench import files
-    from lsp_server.bench.fit_memory import Mixing, fit, origin
-    from lsp_server.engine.memory import mixture
+    from lsp_server.bench.fit_memory import Mixing, fit, origin, shipped_weights
 
     names = [*arguments.name, *[""] * len(arguments.directories)]
     workspaces = [
         files.workspace(root, name) for root, name in zip(arguments.directories, names, strict=False)
     ]
-    start = mixture.shipped_weights()
+    start = shipped_weights()
     parts, model = asyncio.run(_observe(workspaces, arguments.n, arguments.seed))
     everything = [seen for part in parts.values() for seen in part]
     _progress(f"fitting to {len(everything):,} tokens")
