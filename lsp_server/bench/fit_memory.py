@@ -232,9 +232,7 @@ def fit(seen: Sequence[Seen], start: Weights) -> Weights:
 def _numbers(weights: Weights) -> Floats:
     """All numbers in one row, as logarithms."""
     row = [*weights.back_off, *weights.agreement, weights.certainty, *weights.kinds]
-    logarithms: __all__ = ["Mixing", "Seen", "decoder", "fit", "learn", "observe", "origin", "shipped_weights"]
-
-Floats = np.log(np.maximum(np.array(row), 1e-6))
+    logarithms: Floats = np.log(np.maximum(np.array(row), 1e-6))
     return logarithms
 
 
