@@ -165,7 +165,7 @@ def _filtered(
 
 def _judged(session: Session, candidate: Candidate, passed: Candidate, view: View, trace: Trace) -> Candidate:
     """Ask the gate how sure it is, and of how many lines: of a block only so many are shown as it is sure of."""
-    known = session.model is not None and view.context.language in session.model.manifest.languages
+    known = session.familiar(view.context.language)
     trace.threshold = session.gate.thresholds[session.config.mode]
     shown = passed
     for shorter in _shorter(passed):

@@ -95,6 +95,10 @@ class Session:
             self.warn(str(error))
             return None
 
+    def familiar(self, language: str) -> bool:
+        """Whether the model was trained on a language, by the name of its grammar."""
+        return self.model is not None and language in self.model.manifest.languages
+
     def supersede(self, uri: str, kind: str, task: asyncio.Task[Any]) -> None:
         """Make ``task`` the one that counts for a document and a kind of request; the one before it is cancelled.
 
