@@ -94,6 +94,14 @@ def test_cases(case: Case) -> None:
     assert drawn(case, result, verdicts[-1].reason) == case.sections["expect"]
 
 
+def test_the_whole_document_is_asked_before_a_text_is_condemned() -> None:
+    """No part of a string that goes on for ever stands by itself: there the text looks like bad code."""
+    document = "x = '''\n" + "a line of text (with [brackets\n" * 1_000 + "'''\n"
+    count = seen(document, len(document) // 2 // 31 * 31 + 8).new_errors
+    assert count is not None
+    assert count(Candidate("and more) of it")) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
