@@ -27,16 +27,17 @@ class Excerpt(msgspec.Struct, frozen=True):
     Attributes:
         tree: of the part; of the whole document where no part stands by itself.
         offset: where the part begins, in bytes of the document.
+        certain: it stands by itself: what it says against a text need not be held against the whole.
     """
 
     tree: Tree
     offset: int
+    certain: bool = True
 
 
 def excerpt(grammar: Grammar, tree: Tree, place: int, stop: Callable[[], bool] | None = None) -> Excerpt:
     """The smallest part around a place (in bytes) that stands by itself: it has the same errors as in its document, or
-    none but for the line of the place. Where no part does, a larger one will have to serve: what it says against a text
-    should be held against the whole."""
+    none but for the line of the place. Where no part does, a larger one that is not certain."""
     part = None
     if len(tree.source) > _LARGEST:
         for start, end in list(_parts(tree, place))[-1 : -1 - _TRIES : -1]:
@@ -48,7 +49,7 @@ def excerpt(grammar: Grammar, tree: Tree, place: int, stop: Callable[[], bool] |
             same = count_errors(part.root) == _errors_between(tree.root, start, end)
             if same or _clean_without_line(grammar, part, place - start, stop):
                 return Excerpt(part, start)
-    return Excerpt(tree, 0) if part is None else Excerpt(part, start)
+    return Excerpt(tree, 0) if part is None else Excerpt(part, start, certain=False)
 
 
 def _clean_without_line(grammar: Grammar, part: Tree, place: int, stop: Callable[[], bool] | None) -> bool:
