@@ -20,9 +20,9 @@ balanced  2/5         65 %               two thirds of it: its beginning is ofte
 quiet     2/3         80 %               twice of it
 ========  ==========  =================  ======================================================
 
-The first column weighs the least probable text that is shown, P being the probability that it is right: whatever else is
-shown does not make that one better. The second one is a promise over all that is shown, kept on workspaces unseen; it
-counts where a weak model is sure too rarely for the first to suffice.
+The first column weighs the least probable text that is shown, P being the probability that it is right: whatever else
+is shown does not make that one better. The second one is a promise over all that is shown, kept on workspaces unseen;
+it counts where a weak model is sure too rarely for the first to suffice.
 
 Does not know how cases are measured, nor where the numbers are kept.
 """

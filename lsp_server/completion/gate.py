@@ -34,11 +34,48 @@ _OPEN_ENDS = ("(", "[", "{", ",", "=", "+", "-", "*", "/", "|", "&", ".", "<", "
 _TOLD = 0.15
 
 
+#: Each feature in words: where it is larger than usual, and where it is smaller.
+_WORDS = {
+    "odds": ("the whole text is likely", "the whole text is not likely"),
+    "first_odds": ("its first token is likely", "its first token is not likely"),
+    "worst": ("no token of it is a guess", "a token of it is a guess"),
+    "mean": ("its tokens are likely on average", "its tokens are not likely on average"),
+    "tokens": ("it has many tokens", "it has few tokens"),
+    "characters": ("it is long", "it is short"),
+    "lines": ("it has several lines", "it has one line"),
+    "match": ("it copies what follows long matches", "it copies little"),
+    "long_match": ("it copies what follows long matches", "it copies little"),
+    "first_match": ("it begins behind a long match", "it begins behind no long match"),
+    "memory": ("it is mostly the memory's", "it is mostly the model's"),
+    "healed": ("the cursor is inside a word", "the cursor is at the start of a word"),
+    "known_language": ("the model knows the language", "the model does not know the language"),
+    "no_network": ("the memory alone wrote it", "the model took part"),
+    "odds_unknown": (
+        "it is likely, in a language unknown to the model",
+        "it is not likely, in such a language",
+    ),
+    "odds_alone": ("the memory alone is sure of it", "the memory alone is not sure of it"),
+    "only_signs": ("it has no word", "it has a word"),
+    "open_end": ("it ends open", "it does not end open"),
+    "cursor_after_dot": ("the cursor is behind a dot", "the cursor is not behind a dot"),
+    "cursor_call": ("the cursor is in a call", "the cursor is not in a call"),
+    "cursor_string": ("the cursor is in a string", "the cursor is not in a string"),
+    "cursor_line_start": ("a line begins", "no line begins"),
+    "cursor_block_start": ("a block begins", "no block begins"),
+}
+
+
 class Reason(msgspec.Struct, frozen=True):
-    """A feature, and the log-odds by which it makes a suggestion likelier than a usual one (or less likely)."""
+    """A feature, and what it does to a suggestion.
+
+    Attributes:
+        odds: log-odds by which it makes the suggestion likelier than a usual one; below 0 less likely.
+        words: what is unusual about it.
+    """
 
     feature: str
     odds: float
+    words: str
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -63,12 +100,12 @@ class Gate(msgspec.Struct, frozen=True):
 
     def reasons(self, features: Mapping[str, float], most: int = 3) -> tuple[Reason, ...]:
         """What moved these odds furthest away from those of a usual suggestion, the strongest first."""
-        moved = [
-            Reason(name, weight * (features.get(name, 0.0) - self.usual.get(name, 0.0)))
-            for name, weight in self.weights.items()
-        ]
-        told = [reason for reason in moved if abs(reason.odds) >= _TOLD]
-        return tuple(sorted(told, key=lambda reason: -abs(reason.odds))[:most])
+        moved = []
+        for name, weight in self.weights.items():
+            more = features.get(name, 0.0) - self.usual.get(name, 0.0)
+            if abs(weight * more) >= _TOLD:
+                moved.append(Reason(name, weight * more, _WORDS[name][more < 0]))
+        return tuple(sorted(moved, key=lambda reason: -abs(reason.odds))[:most])
 
 
 def shipped() -> Gate:
