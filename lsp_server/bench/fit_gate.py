@@ -44,6 +44,9 @@ _PENALTIES = (1.0, 3.0, 10.0, 30.0)
 #: A feature must lower the cross-validated log loss by so much (nats) to be worth explaining.
 _WORTH = 0.001
 
+#: Features that are larger the surer the model is.
+_LIKELIHOODS = ("odds", "first_odds", "worst", "mean")
+
 #: Shares of all places at which the precision is told.
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
@@ -273,25 +276,36 @@ def judge(claimed: Values, cases: Data, thresholds: dict[Mode, float]) -> Judged
 
 
 def _choose(cases: Data) -> tuple[list[str], float]:
-    """Features and penalty with the least cross-validated log loss: from all features, drop the least useful one by
-    one, until each that is left is worth its place."""
-    names = [
-        name for name, column in zip(cases.names, cases.features.T, strict=True) if np.ptp(column) > 1e-12
-    ]
+    """Features and penalty with the least cross-validated log loss: the text's own odds, then whatever helps most, one
+    by one, while it is worth its place."""
+    names = ["odds"]
+    penalty = _PENALTIES[0]
 
-    def loss(chosen: Sequence[str], penalty: float) -> float:
+    def loss(chosen: Sequence[str]) -> float:
         return log_loss(unseen(cases, chosen, penalty), cases.right)
 
-    penalty = min(_PENALTIES, key=lambda one: loss(names, one))
-    here = loss(names, penalty)
-    while len(names) > 1:
-        tried = {name: loss([other for other in names if other != name], penalty) for name in names}
-        least = min(tried, key=lambda name: tried[name])
-        if tried[least] - here >= _WORTH:
+    changing = [
+        name for name, column in zip(cases.names, cases.features.T, strict=True) if np.ptp(column) > 0
+    ]
+    here = loss(names)
+    while True:
+        tried = {
+            name: loss([*names, name])
+            for name in changing
+            if name not in names and _sensible(cases, [*names, name], penalty)
+        }
+        best = min(tried, key=lambda name: tried[name], default="")
+        if not best or here - tried[best] < _WORTH:
             break
-        names.remove(least)
-        here = tried[least]
-    return names, min(_PENALTIES, key=lambda one: loss(names, one))
+        names.append(best)
+        here = tried[best]
+    return names, min(_PENALTIES, key=lambda one: log_loss(unseen(cases, names, one), cases.right))
+
+
+def _sensible(cases: Data, names: Sequence[str], penalty: float) -> bool:
+    """Whether no likelihood speaks against a text: a gate that says so cannot be explained."""
+    found = fit(cases.only(names), cases.right, penalty)
+    return all(weight >= 0 for name, weight in zip(names, found.weights, strict=True) if name in _LIKELIHOODS)
 
 
 def _thresholds(claimed: Values, cases: Data) -> dict[Mode, float]:

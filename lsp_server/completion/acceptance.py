@@ -117,6 +117,8 @@ def _accept(session: Session, shown: Shown, now: float) -> None:
 def _end(session: Session, shown: Shown, outcome: Outcome, now: float) -> None:
     """Note an outcome and learn from it. Of a suggestion that was taken in part, that part was right."""
     shown.outcome = outcome
+    if not session.config.adapt:
+        return
     adaptation = session.adaptation
     counts = adaptation.counts
     if outcome == "accepted" or (shown.taken and outcome != "typed"):

@@ -170,6 +170,20 @@ def _within(value: float, most: float) -> float:
     return min(max(value, -most), most)
 
 
+def describe(learnt: Learnt) -> str:
+    """What was learnt, in one line for people."""
+    counts, present = learnt.counts, time.time()
+    adaptation = Adaptation(learnt)
+    shifts = "".join(
+        f", {name or 'no language'} {adaptation.shift(name, present):+.2f}"
+        for name in sorted(learnt.languages)
+    )
+    return (
+        f"{counts.accepted} accepted, {counts.typed} typed as shown, {counts.rejected} rejected, "
+        f"{counts.ignored} ignored; {counts.survived} kept, {counts.lost} deleted later{shifts}"
+    )
+
+
 class Keeper:
     """Keeps an adaptation in a file: read when made, written when something was learnt.
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Literal
@@ -131,6 +132,10 @@ class Session:
         self.more = more
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
+
+    def shift(self, language: str) -> float:
+        """What was learnt from this user, in log-odds, to be added to the gate's."""
+        return self.adaptation.shift(language, time.time()) if self.config.adapt else 0.0
 
     def next_id(self) -> int:
         """A number for a request and for the suggestion that comes of it."""

@@ -32,6 +32,8 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 def follow(session: Session, shown: Shown, now: float) -> None:
     """Begin to follow an accepted suggestion."""
+    if not session.config.adapt:
+        return
     standing = Standing(
         uri=shown.uri,
         language=shown.language,
