@@ -25,8 +25,8 @@ FILE = "learnt.json"
 #: Of the file's form; a file of another version is not read.
 _VERSION = 1
 
-#: What a number is believed to be before anything was seen: 0, with this variance. It makes twenty rejections in a row
-#: of suggestions that were right with probability one half lower the log-odds by about 0.3.
+#: What a number is believed to be before anything was seen: 0, with this variance. Twenty rejections in a row
+#: of suggestions that were right with probability one half then lower the log-odds by a third.
 _VARIANCE = 0.02
 
 #: The most that is learnt for good and in a session, in log-odds. Together they make of a probability of 0.9 no less
