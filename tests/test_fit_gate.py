@@ -183,7 +183,7 @@ def test_the_origin_names_what_was_measured() -> None:
     """Workspaces with commits, seed, model and figures; reports of other workspaces are refused."""
     data = made_up(400)
     fitted = fit_gate.fit_gate(data)
-    product = {"model": "tiny (1)", "sha256": "ab" * 32, "version": "9"}
+    product = {"model": "tiny (1)", "sha256": "ab" * 32, "engine": "memory"}
     reports = [
         msgspec.json.encode(
             {
@@ -196,8 +196,9 @@ def test_the_origin_names_what_was_measured() -> None:
     ]
     origin = fit_gate.origin(fitted, data, reports)
     assert origin["model"] == [f"tiny (1), sha256 {'ab' * 32}"]
-    assert [place["commit"] for place in origin["workspaces"]] == ["c-east", "c-north", "c-south", "c-west"]
-    assert sum(place["suggestions"] for place in origin["workspaces"]) == 400
+    assert origin["runs"][0] == "east c-east, fingerprint f, engine memory, seed 4"
+    assert len(origin["runs"]) == 4
+    assert sum(origin["suggestions"].values()) == 400
     assert origin["each_workspace_by_the_others"]["log_loss"] == round(fitted.judged.quality.log_loss, 4)
     assert origin == fit_gate.origin(fitted, data, reports[::-1])
     with pytest.raises(OffhandError, match="other workspaces"):

@@ -125,6 +125,7 @@ class _Measured(msgspec.Struct):
 class _Product(msgspec.Struct):
     model: str
     sha256: str
+    engine: str
 
 
 class _Run(msgspec.Struct):
@@ -224,24 +225,19 @@ def origin(fitted: Fitted, cases: Data, reports: Iterable[bytes]) -> dict[str, A
         runs = [msgspec.json.decode(report, type=_Run) for report in reports]
     except msgspec.DecodeError as error:
         raise OffhandError(f"A report beside the cases is none of 'offhand bench lines': {error}.") from error
-    places = {place.name: (run, place) for run in runs for place in run.workspaces}
-    if places.keys() != cases.asked.keys():
+    measured = [(place, run) for run in runs for place in run.workspaces]
+    if {place.name for place, _ in measured} != cases.asked.keys():
         raise OffhandError("The reports beside the cases are of other workspaces than the cases.")
-    models = {f"{run.product.model}, sha256 {run.product.sha256}" for run in runs}
     return {
         "made_by": "offhand bench fit-gate",
         "predicts": "nothing of the text would have to be taken back",
-        "model": sorted(models),
-        "workspaces": [
-            {
-                "name": name,
-                "commit": place.commit,
-                "fingerprint": place.fingerprint,
-                "seed": run.seed,
-                "suggestions": cases.workspaces.count(name),
-            }
-            for name, (run, place) in sorted(places.items())
-        ],
+        "model": sorted({f"{run.product.model}, sha256 {run.product.sha256}" for run in runs}),
+        "runs": sorted(
+            f"{place.name} {place.commit or 'without commit'}, fingerprint {place.fingerprint}, "
+            f"engine {run.product.engine}, seed {run.seed}"
+            for place, run in measured
+        ),
+        "suggestions": {name: cases.workspaces.count(name) for name in sorted(cases.asked)},
         "penalty": fitted.penalty,
         "each_workspace_by_the_others": _plain_numbers(fitted.judged),
         "the_texts_own_probability_instead": _plain_numbers(fitted.plain),
