@@ -1,5 +1,6 @@
 """Fitting the gate, on made-up cases whose truth is known."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from lsp_server.bench import fit_gate
 from lsp_server.bench.fit_gate import Data
 from lsp_server.bench.lines import Case, Confidence
 from lsp_server.bench.regression import fit, probabilities, quality
+from lsp_server.cli.main import main
+from lsp_server.completion import gate
 
 SHOPS = ("north", "east", "south", "west")
 
@@ -88,18 +91,18 @@ def test_the_gate_has_what_helps() -> None:
     """Odds and length are weighed, noise is not; each mode keeps its promises; it beats the odds alone."""
     data = made_up(4_000)
     fitted = fit_gate.fit_gate(data)
-    gate = fitted.gate
-    assert list(gate.weights) == ["characters", "odds"]
-    assert gate.usual["characters"] == pytest.approx(1.0, abs=0.05)
+    made = fitted.gate
+    assert list(made.weights) == ["characters", "odds"]
+    assert made.usual["characters"] == pytest.approx(1.0, abs=0.05)
     assert fitted.judged.quality.log_loss < fitted.plain.quality.log_loss
     assert fitted.judged.quality.ece < 0.03
-    assert gate.thresholds["quiet"] >= 0.67 > 0.4 <= gate.thresholds["balanced"]
-    assert gate.thresholds["eager"] == 0.25
+    assert made.thresholds["quiet"] >= 0.67 > 0.4 <= made.thresholds["balanced"]
+    assert made.thresholds["eager"] == 0.25
     assert fitted.judged.shown["quiet"][1] >= 0.8
     assert fitted.judged.shown["balanced"][1] >= 0.65
     assert fit_gate.fit_gate(made_up(4_000)) == fitted
-    claimed = fit_gate.apply(gate, data)
-    assert fit_gate.judge(claimed, data, gate.thresholds).quality.ece < 0.03
+    claimed = fit_gate.apply(made, data)
+    assert fit_gate.judge(claimed, data, made.thresholds).quality.ece < 0.03
 
 
 def test_a_likelihood_never_speaks_against_a_text() -> None:
@@ -205,3 +208,73 @@ def test_the_origin_names_what_was_measured() -> None:
         fit_gate.origin(fitted, data, reports[1:])
     with pytest.raises(OffhandError, match="is none of"):
         fit_gate.origin(fitted, data, [b"{}"])
+
+
+# --- the command
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    """Two runs over made-up workspaces, with their reports, and one over a third without."""
+    paths = []
+    for seed, shop in enumerate(("north", "east", "south")):
+        data, path = made_up(600, seed), tmp_path / f"{shop}.jsonl"
+        cases = [
+            sample(
+                index,
+                workspace=shop,
+                exact=bool(data.right[index]),
+                confidence=Confidence(0.5, 0.5, True, dict(zip(data.names, row, strict=True))),
+            )
+            for index, row in enumerate(data.features.tolist())
+        ]
+        path.write_bytes(b"".join(msgspec.json.encode(case) + b"\n" for case in cases))
+        about = {"name": shop, "commit": f"c-{shop}", "fingerprint": "f"}
+        product = {"model": "tiny (1)", "sha256": "ab" * 32, "engine": "fake"}
+        if shop != "south":
+            path.with_suffix(".json").write_bytes(
+                msgspec.json.encode({"product": product, "seed": seed, "workspaces": [about]})
+            )
+        paths.append(path)
+    return paths
+
+
+def command(*arguments: str) -> int:
+    return main(["bench", "fit-gate", *arguments])
+
+
+def test_command_prints_and_writes(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Figures of workspaces unseen, weights, thresholds; nothing is written unasked; the same cases make the same."""
+    written = tmp_path / "gate.json"
+    monkeypatch.setattr(gate, "SHIPPED", written)
+    north, east, south = map(str, runs)
+    assert command(north, east, "--report-on", south) == 0
+    out = capsys.readouterr().out
+    assert "1200 suggestions in east, north; each judged by the others" in out
+    assert "600 suggestions in south, which had no part in it" in out
+    assert "0.25 (eager)" in out
+    assert not written.exists()
+    assert command(north, east, "--write") == 0
+    first = written.read_bytes()
+    assert command(east, north, "--write") == 0
+    assert written.read_bytes() == first
+    assert gate.shipped().origin["runs"] == [
+        "east c-east, fingerprint f, engine fake, seed 1",
+        "north c-north, fingerprint f, engine fake, seed 0",
+    ]
+
+
+def test_command_refuses(
+    runs: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A workspace on both sides; a run without its report; a place that cannot be written to."""
+    north, east, south = map(str, runs)
+    assert command(north, east, "--report-on", north) == 1
+    assert "To report on north it must be left out of the fit." in capsys.readouterr().err
+    assert command(north, south, "--write") == 1
+    assert "south.json cannot be read" in capsys.readouterr().err
+    monkeypatch.setattr(gate, "SHIPPED", runs[0] / "gate.json")
+    assert command(north, east, "--write") == 1
+    assert "cannot be written" in capsys.readouterr().err
