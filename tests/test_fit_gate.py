@@ -26,10 +26,12 @@ def made_up(number: int, seed: int = 1) -> Data:
         (chance.uniform(0, 2, number), chance.normal(0, 2, number), chance.normal(0, 1, number))
     )
     claimed = probabilities(0.5 + features @ np.array([-2.0, 1.0, 0.0]))
+    right = (chance.uniform(size=number) < claimed).astype(float)
     return Data(
         names=names,
         features=features,
-        right=(chance.uniform(size=number) < claimed).astype(float),
+        right=right,
+        exact=right,
         workspaces=tuple(SHOPS[index % len(SHOPS)] for index in range(number)),
         rest=(True,) * number,
         asked=dict.fromkeys(SHOPS, number // len(SHOPS)),
@@ -98,8 +100,8 @@ def test_the_gate_has_what_helps() -> None:
     assert fitted.judged.quality.ece < 0.03
     assert made.thresholds["quiet"] >= 0.67 > 0.4 <= made.thresholds["balanced"]
     assert made.thresholds["eager"] == 0.25
-    assert fitted.judged.shown["quiet"][1] >= 0.8
-    assert fitted.judged.shown["balanced"][1] >= 0.65
+    assert fitted.judged.shown["quiet"].right >= 0.8
+    assert fitted.judged.shown["balanced"].right >= 0.65
     assert fit_gate.fit_gate(made_up(4_000)) == fitted
     claimed = fit_gate.apply(made, data)
     assert fit_gate.judge(claimed, data, made.thresholds).quality.ece < 0.03
@@ -119,8 +121,8 @@ def test_a_weak_model_shows_less() -> None:
     chance = np.random.default_rng(3)
     data = msgspec.structs.replace(made_up(2_000), right=(chance.uniform(size=2_000) < 0.3).astype(float))
     fitted = fit_gate.fit_gate(data)
-    assert fitted.judged.shown["quiet"][0] < 0.05
-    assert fitted.judged.shown["balanced"][0] < 0.05
+    assert fitted.judged.shown["quiet"].coverage < 0.05
+    assert fitted.judged.shown["balanced"].coverage < 0.05
 
 
 def sample(index: int, **changes: Any) -> Case:
@@ -165,6 +167,7 @@ def test_what_is_right() -> None:
     ]
     found = fit_gate.data(cases)
     assert found.right.tolist() == [1, 0, 1, 1]
+    assert found.exact.tolist() == [1, 0, 0, 1]
     assert found.rest == (True, True, True, False)
     assert sum(found.asked.values()) == 5
     assert found.only(["odds"])[:, 0].tolist() == [1, 2, 3, 6]

@@ -70,6 +70,7 @@ class Data(msgspec.Struct, frozen=True):
     Attributes:
         names: of the columns of ``features``.
         right: 1 where nothing would have to be taken back.
+        exact: 1 where it is also all that the line has.
         workspaces: of each row.
         rest: whether the row is of a random cursor (the others are of line starts).
         asked: random cursors that were asked at, by workspace; those that got nothing are counted.
@@ -78,6 +79,7 @@ class Data(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     features: Values
     right: Values
+    exact: Values
     workspaces: tuple[str, ...]
     rest: tuple[bool, ...]
     asked: dict[str, int]
@@ -87,17 +89,30 @@ class Data(msgspec.Struct, frozen=True):
         return self.features[:, [self.names.index(name) for name in names]]
 
 
+class Display(msgspec.Struct, frozen=True):
+    """What a mode shows at random cursors.
+
+    Attributes:
+        coverage: the share of all of them that get something.
+        right, exact: the share of what is shown that is right, and that is the exact rest of the line.
+    """
+
+    coverage: float
+    right: float
+    exact: float
+
+
 class Judged(msgspec.Struct, frozen=True):
     """What probabilities are worth on some cases.
 
     Attributes:
         precision: the share that is right among the surest part of all random cursors, by the part.
-        shown: by mode, the share of all random cursors that get something, and the share of these that is right.
+        shown: what each mode shows.
     """
 
     quality: Quality
     precision: dict[str, float]
-    shown: dict[Mode, tuple[float, float]]
+    shown: dict[Mode, Display]
 
 
 class Fitted(msgspec.Struct, frozen=True):
@@ -170,6 +185,7 @@ def data(cases: Sequence[Case], names: Sequence[str] = ()) -> Data:
         names=shared,
         features=np.array([[features[name] for name in shared] for _, features in rows]),
         right=np.array([float(right(case)) for case, _ in rows]),
+        exact=np.array([float(case.exact) for case, _ in rows]),
         workspaces=tuple(case.workspace for case, _ in rows),
         rest=tuple(case.kind == "rest" for case, _ in rows),
         asked=asked,
@@ -257,17 +273,18 @@ def unseen(cases: Data, names: Sequence[str], penalty: float) -> Values:
 
 def judge(claimed: Values, cases: Data, thresholds: dict[Mode, float]) -> Judged:
     """Count what probabilities are worth."""
-    surest, outcomes = _ranked(claimed, cases)
+    surest, outcomes, exact = _ranked(claimed, cases)
     asked = sum(cases.asked.values())
     precision = {
         f"{part:.1f}": round(float(outcomes[: round(part * asked)].mean()), _DIGITS)
         for part in COVERAGES
         if 0 < round(part * asked) <= len(outcomes)
     }
-    shown: dict[Mode, tuple[float, float]] = {}
+    shown: dict[Mode, Display] = {}
     for mode, threshold in thresholds.items():
         count = int((surest >= threshold).sum())
-        shown[mode] = (count / max(asked, 1), float(outcomes[:count].mean()) if count else 0.0)
+        shares = [float(one[:count].mean()) if count else 0.0 for one in (outcomes, exact)]
+        shown[mode] = Display(count / max(asked, 1), *shares)
     return Judged(quality(claimed, cases.right), precision, shown)
 
 
@@ -306,7 +323,7 @@ def _sensible(cases: Data, names: Sequence[str], penalty: float) -> bool:
 
 def _thresholds(claimed: Values, cases: Data) -> dict[Mode, float]:
     """The modes' thresholds, see the module's description."""
-    surest, outcomes = _ranked(claimed, cases)
+    surest, outcomes, _ = _ranked(claimed, cases)
     return {
         mode: round(max(least, _from_precision(surest, outcomes, precision)), 2)
         for mode, (least, precision) in _RULES.items()
@@ -320,11 +337,11 @@ def _from_precision(surest: Values, outcomes: Values, wanted: float) -> float:
     return float(surest[enough[-1]]) if len(enough) else float(surest[0]) if len(surest) else 1.0
 
 
-def _ranked(claimed: Values, cases: Data) -> tuple[Values, Values]:
-    """Probabilities of the random cursors, the surest first, and whether each was right."""
+def _ranked(claimed: Values, cases: Data) -> tuple[Values, Values, Values]:
+    """Probabilities of the random cursors, the surest first; whether each was right, and whether exact."""
     inside = np.array(cases.rest)
     order = np.argsort(-claimed[inside], kind="stable")
-    return claimed[inside][order], cases.right[inside][order]
+    return claimed[inside][order], cases.right[inside][order], cases.exact[inside][order]
 
 
 def _named(names: Iterable[str], values: Values) -> dict[str, float]:
@@ -337,7 +354,8 @@ def _plain_numbers(judged: Judged) -> dict[str, Any]:
     return {
         **{name: round(value, _DIGITS) for name, value in figures.items()},
         "right_among_the_surest": {part: round(share, 3) for part, share in judged.precision.items()},
-        "shown_and_of_these_right": {
-            mode: [round(part, 3) for part in both] for mode, both in judged.shown.items()
+        "shown": {
+            mode: {name: round(share, 3) for name, share in msgspec.structs.asdict(display).items()}
+            for mode, display in judged.shown.items()
         },
     }

@@ -109,7 +109,8 @@ def _table(rows: "tuple[tuple[str, Judged], ...]") -> str:
             f"  {name:<28}{one.log_loss:>9.4f}{one.brier:>8.4f}{one.ece:>8.4f}{one.auc:>8.4f}   {'':<23}{rights}"
         )
         lines += [
-            f"    {mode:<10} shows {100 * shown:.1f} %, of these right {100 * correct:.1f} %"
-            for mode, (shown, correct) in judged.shown.items()
+            f"    {mode:<10} shows {100 * shown.coverage:.1f} %, of these right {100 * shown.right:.1f} %, "
+            f"the exact rest of the line {100 * shown.exact:.1f} %"
+            for mode, shown in judged.shown.items()
         ]
     return "\n".join(lines)
