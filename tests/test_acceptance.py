@@ -183,6 +183,20 @@ def test_one_suggestion_has_one_outcome() -> None:
     assert outcomes(session) == {"rejected": 1}
 
 
+def test_a_block_that_grows_is_one() -> None:
+    """Its first line is shown while the rest is written; then all of it, which is accepted."""
+    session = start("if x:\n    \n", "first(value)", 1, 4)
+    show(session, "first(value)\n    second()", 1, 4, 8)
+    edit(session, Change("first(value)\n    second()", (1, 4), (1, 4)))
+    acceptance.accepted(session, 8, NOW)
+    assert outcomes(session) == {"accepted": 1}
+    assert [standing.text for standing in session.standing] == ["first(value)\n    second()"]
+    session = start("if x:\n    \n", "first", 1, 4)
+    show(session, "first(value)\n    second()", 1, 4, 8)  # not the same line: the model thought again
+    write(session, "first(value)", 1, 4)
+    assert outcomes(session) == {"typed": 2}
+
+
 def test_two_suggestions_have_two() -> None:
     """A key contradicts the first; what is shown then is judged by itself."""
     session = start("x = \n", "first(value)", 0, 4)

@@ -196,10 +196,12 @@ class Session:
             self.shown.popitem(last=False)
 
     def _open_before(self, shown: Shown) -> Shown | None:
-        """The open suggestion that another one is the rest of, or the same again."""
+        """The open suggestion that another one is the rest of, or the same again with more or fewer lines."""
+        text = shown.would_be() + "\n"
         for older in reversed(self.shown.values()):
-            here = (older.uri, older.line) == (shown.uri, shown.line)
-            if here and not older.first.outcome and older.would_be() == shown.would_be():
+            before = older.would_be() + "\n"
+            same = (older.uri, older.line) == (shown.uri, shown.line)
+            if same and not older.first.outcome and (text.startswith(before) or before.startswith(text)):
                 return older.first
         return None
 
