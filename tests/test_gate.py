@@ -116,7 +116,7 @@ class Engine:
         """Learn nothing."""
 
     async def complete(self, *_arguments: Any) -> Finished:
-        return Finished(1, "first(value)", "line", (Step(12, math.log(0.5)),))
+        return Finished(1, "len(x)", "line", (Step(6, math.log(0.5)),))
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,11 @@ async def test_modes(mode: str, invoked: bool, answered: bool) -> None:
     session.model = MODEL
     session.worker = cast("Any", Engine())
     session.started.set()
-    document = session.documents.open("file:///a/b.py", "python", 0, "x = \n")
-    snapshot = snapshots.take(document, session.grammar("python"), 0, 4, invoked=invoked)
-    trace = Trace(1, "b.py", 1, 5, "inline")
+    document = session.documents.open("file:///a/b.py", "python", 0, "x = [1]\ny = \n")
+    snapshot = snapshots.take(document, session.grammar("python"), 1, 4, invoked=invoked)
+    trace = Trace(1, "b.py", 2, 5, "inline")
     suggestion = await complete(session, snapshot, trace)
-    assert (suggestion is not None) is answered
+    assert (suggestion is not None) is answered, trace.reason
     assert trace.confidence == pytest.approx(0.5)
     assert trace.sure is (mode == "eager")
     if not answered:

@@ -165,7 +165,7 @@ def _filtered(
 
 
 def _judged(session: Session, candidate: Candidate, passed: Candidate, view: View, trace: Trace) -> Candidate:
-    """Ask the gate, for this user, how sure it is and of how many lines: of a block as many are shown as it is sure of."""
+    """Ask the gate, for this user, how sure it is, and of how many lines of a block: only so many are shown."""
     known = session.model is not None and view.context.language in session.model.manifest.languages
     trace.shift = session.shift(view.snapshot.language)
     trace.mode = session.config.mode
