@@ -98,7 +98,8 @@ def test_the_gate_has_what_helps() -> None:
     assert made.usual["characters"] == pytest.approx(1.0, abs=0.05)
     assert fitted.judged.quality.log_loss < fitted.plain.quality.log_loss
     assert fitted.judged.quality.ece < 0.03
-    assert made.thresholds["quiet"] >= 0.67 > 0.4 <= made.thresholds["balanced"]
+    assert made.thresholds["quiet"] >= 0.67
+    assert made.thresholds["balanced"] >= 0.33
     assert made.thresholds["eager"] == 0.25
     assert fitted.judged.shown["quiet"].right >= 0.8
     assert fitted.judged.shown["balanced"].right >= 0.65

@@ -16,7 +16,7 @@ mode      least P     least right of     a wrong one is taken to cost
                       all that is shown
 ========  ==========  =================  ======================================================
 eager     1/4                            a third of what a right one saves (Cursor's rule)
-balanced  2/5         65 %               two thirds of it: its beginning is often right and taken
+balanced  1/3         65 %               half of it: the beginning of a wrong one is often right
 quiet     2/3         80 %               twice of it
 ========  ==========  =================  ======================================================
 
@@ -53,7 +53,7 @@ COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 #: By mode: the least probability, and the least share that is right of all that is shown; see above.
 _RULES: dict[Mode, tuple[float, float]] = {
     "quiet": (2 / 3, 0.80),
-    "balanced": (2 / 5, 0.65),
+    "balanced": (1 / 3, 0.65),
     "eager": (1 / 4, 0.0),
 }
 
