@@ -1,6 +1,8 @@
 """What becomes of a suggestion is told by the command or by what the document then holds, and is counted once."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lsp_server.base.config import Config
 from lsp_server.completion import acceptance, survival
@@ -232,6 +234,48 @@ def test_the_gate_moves() -> None:
     acceptance.accepted(session, 7, NOW)
     assert session.shift("python") == 0
     assert (outcomes(session), session.standing) == ({}, [])
+
+
+#: What an editor may do: show, type, delete, open a line, accept, replace everything, close and open.
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["show", "type", "delete", "enter", "accept", "replace", "look"]),
+        st.integers(0, 3),
+        st.integers(0, 12),
+        st.text(alphabet="ab(\n", max_size=6),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+def test_whatever_an_editor_does(steps: list[tuple[str, int, int, str]]) -> None:
+    """Nothing raises, and no suggestion has more than one outcome."""
+    session = Session(Config())
+    session.documents.open(URI, "python", 0, "x = \na(b)\n\nb\n")
+    shows = 0
+    for number, (step, line, column, text) in enumerate(steps):
+        document = session.documents.get(URI)
+        assert document is not None
+        line = min(line, len(document.lines) - 1)
+        if step == "show" and text:
+            shows += 1
+            show(session, text, line, column, number)
+        elif step == "accept":
+            acceptance.accepted(session, line, NOW + number)
+        elif step == "look":
+            survival.look(session, NOW + 40 * number)
+        elif step == "replace":
+            edit(session, Change(text))
+        else:
+            end = (line, column + 1) if step == "delete" else (line, column)
+            added = {"delete": "", "enter": "\n"}.get(step, text)
+            edit(session, Change(added, (line, column), end))
+    counts = session.adaptation.counts
+    assert counts.accepted + counts.typed + counts.rejected + counts.ignored <= shows
+    assert counts.survived + counts.lost <= session.metrics.accepted <= shows
+    acceptance.closing(session, URI, NOW)
+    assert session.standing == []
 
 
 # --- survival
