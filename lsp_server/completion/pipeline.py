@@ -91,7 +91,7 @@ async def _complete(
     watch.stage("gate")
     if not snapshot.invoked and not trace.sure:
         raise Nothing(
-            f"not sure enough: right with probability {trace.confidence:.2f}, "
+            f"not sure enough: right with probability {int(100 * trace.confidence) / 100:.2f}, "
             f"'{trace.mode}' shows from {trace.threshold:.2f} on"
         )
     trace.source = source
