@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsp_server.base.errors import OffhandError
-from lsp_server.cli import bench_memory
+from lsp_server.cli import bench_memory, fit_gate
 
 if TYPE_CHECKING:
     from lsp_server.bench.files import Source, Workspace
@@ -69,6 +69,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     compare.add_argument("before", type=Path, metavar="BEFORE.jsonl", help="what --cases wrote")
     compare.add_argument("after", type=Path, metavar="AFTER.jsonl", help="the same of the other run")
     compare.set_defaults(run=run_compare)
+    fit_gate.add(benches)
 
 
 def _positive(text: str) -> int:
