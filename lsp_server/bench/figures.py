@@ -101,7 +101,7 @@ class Figures(msgspec.Struct, frozen=True):
         precision: share exactly right among the surest part of all places; the part is the key.
         curve: the same for drawing: pairs of part and precision.
         syntax_safe: share of what the gate shows that adds no parse error, where a grammar can tell.
-        syntax_lasting: the same, once the brackets that it leaves open are closed behind it.
+        syntax_lasting: the same, once what stands open at its end is closed there, see ``lines.Case``.
         filters: how many texts each filter changed or dropped.
         nothing: how many places got nothing, by reason.
     """

@@ -15,12 +15,12 @@ import msgspec
 from lsp_server.base.errors import EngineError
 from lsp_server.base.text import byte_length, content
 from lsp_server.bench.files import Workspace, read
-from lsp_server.bench.languages import Spoken
-from lsp_server.bench.openings import closed
+from lsp_server.bench.openings import endings
 from lsp_server.bench.sample import Kind, Place, hole
 from lsp_server.bench.score import length_class, place_class, score
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion import workspace as workspaces
+from lsp_server.completion.look import look
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.remember import forget
 from lsp_server.completion.session import Session
@@ -70,7 +70,8 @@ class Case(msgspec.Struct, frozen=True):
         reason: why there was nothing.
         new_errors: parse errors that the text adds; ``None`` without a grammar.
         milliseconds: from the question to the answer.
-        lasting_errors: the same as ``new_errors``, once the brackets that the text leaves open are closed behind it.
+        lasting_errors: the same as ``new_errors``, once the brackets and strings of several lines that stand open
+            at the text's end are closed there.
     """
 
     workspace: str
@@ -177,7 +178,7 @@ async def _question(session: Session, workspace: Workspace, place: Place, docume
     before = content(document.lines[place.line])[: place.column]
     result = score(language, before, text, place.truth)
     offered = [line for line in text.split("\n") if line.strip()]
-    errors, lasting = _errors(session, document, snapshot, suggestion, language)
+    errors, lasting = await _errors(session, document, snapshot, suggestion)
     return Case(
         workspace=workspace.name,
         language=language.name,
@@ -210,26 +211,21 @@ async def _answer(session: Session, snapshot: Snapshot) -> tuple[Trace, Suggesti
     return trace, await complete(session, snapshot, trace)
 
 
-def _errors(
-    session: Session,
-    document: Document,
-    snapshot: Snapshot,
-    suggestion: Suggestion | None,
-    language: Spoken,
+async def _errors(
+    session: Session, document: Document, snapshot: Snapshot, suggestion: Suggestion | None
 ) -> tuple[int | None, int | None]:
-    """Parse errors that a suggestion adds: as it is, and with the brackets closed that it leaves open."""
-    grammar = session.grammar(language.editors_id)
-    if grammar is None or suggestion is None or not suggestion.text:
+    """Parse errors that a suggestion adds: as it is, and with what it leaves open closed behind it."""
+    grammar = session.grammar(snapshot.language)
+    tree = document.parse(grammar) if grammar and suggestion and suggestion.text else None
+    if grammar is None or suggestion is None or tree is None:
         return None, None
-    tree = document.parse(grammar)
-    if tree is None:
-        return None, None
-    place = _bytes(snapshot, suggestion.replace)
-    errors = new_errors(grammar, tree, *place, suggestion.text)
+    text, place = suggestion.text, _bytes(snapshot, suggestion.replace)
+    errors = new_errors(grammar, tree, *place, text)
     if errors is None or errors <= 0:
         return errors, errors
-    before = content(snapshot.lines[snapshot.line])[: snapshot.column]
-    return errors, new_errors(grammar, tree, *place, closed(grammar.about, before, suggestion.text))
+    around = (await look(snapshot, grammar, ())).surroundings
+    tries = [new_errors(grammar, tree, *place, text + ending) for ending in endings(around, text)]
+    return errors, min([errors, *(found for found in tries if found is not None)])
 
 
 def confidence(trace: Trace) -> Confidence:

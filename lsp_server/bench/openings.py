@@ -1,29 +1,24 @@
-"""The brackets that a text leaves open: closed behind it, it can be told whether they are all that is wrong with it.
+"""What a text leaves open at its end: written out, it can be told whether that is all that is wrong with it.
 
-Reads strings and comments as ``context.lexing`` does, line by line; does not know who counts errors.
+Reads brackets and strings as the filters do; does not know who counts errors.
 """
 
-from lsp_server.context.languages import Language
-from lsp_server.context.lexing import read
+import itertools
 
-_CLOSER = {"(": ")", "[": "]", "{": "}"}
+from lsp_server.completion.filters.lexical import head, scan
+from lsp_server.completion.types import Surroundings
+
+#: Closers that are tried; nobody has more open at once, or hardly ever.
+_MOST = 8
 
 
-def closed(about: Language, before: str, text: str) -> str:
-    """The text with what closes its own brackets at its end; itself when it leaves none open.
+def endings(around: Surroundings, text: str) -> list[str]:
+    """What may be written behind a text to close what stands open there: the innermost, then one more, and so on.
 
-    Args:
-        before: what stands in front of it on its line.
+    Only what may go on below: brackets and strings of several lines.
     """
-    open_: list[str] = []
-    margin = before
-    for line in text.split("\n"):
-        for column, sign in enumerate(read(about, margin + line).code):
-            if column < len(margin):
-                continue
-            if sign in _CLOSER:
-                open_.append(_CLOSER[sign])
-            elif open_ and sign == open_[-1]:
-                open_.pop()
-        margin = ""
-    return text + "".join(reversed(open_))
+    before = head(around)
+    found = scan(before + text, len(before), around.line_comments).open
+    closers = [closer.lstrip("f") for closer in reversed(found)]
+    lasting = itertools.takewhile(lambda closer: closer not in ('"', "'"), filter(str.strip, closers))
+    return list(itertools.accumulate(itertools.islice(lasting, _MOST)))

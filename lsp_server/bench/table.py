@@ -86,7 +86,7 @@ def _gate(figures: Figures) -> Iterator[str]:
         )
     yield (
         f"syntax                {percent(safe)} of {safe.n} shown texts add no parse error; "
-        f"{percent(figures.syntax_lasting)} when the brackets that they leave open are closed"
+        f"{percent(figures.syntax_lasting)} when what stands open at their ends is closed"
     )
     counts = ", ".join(f"{name} {count}" for name, count in figures.filters.items())
     yield f"filters               {counts or 'changed nothing'}"
