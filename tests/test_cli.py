@@ -84,7 +84,7 @@ def test_doctor(tmp_path: Path) -> None:
     report = json.loads(offhand(tmp_path, "doctor", "--json"))
     checks = {check["name"]: check for check in report["checks"]}
     assert report["ok"]
-    assert set(checks) == {"python", "cpu", "settings", "model", "engine", "state", "editors"}
+    assert set(checks) == {"python", "cpu", "settings", "model", "engine", "state", "learnt", "editors"}
     speed = re.search(r"(\d+) prompt tokens/s, (\d+) tokens/s", checks["engine"]["text"])
     assert speed is not None
     assert int(speed[2]) > 0
@@ -120,11 +120,96 @@ def test_why_without_a_server(tmp_path: Path) -> None:
     assert json.loads(offhand(tmp_path, "why", "--json")) == []
 
 
+def test_reset(tmp_path: Path) -> None:
+    """What was learnt is removed and told; a second time there is nothing; a broken file goes too."""
+    assert "Nothing was learnt yet." in offhand(tmp_path, "reset")
+    kept = tmp_path / "offhand" / "state" / "learnt.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(
+        '{"version": 1, "everywhere": {"mean": -0.25, "variance": 0.01}, "languages": {"go": {}}, '
+        '"counts": {"accepted": 3, "rejected": 14}}'
+    )
+    out = offhand(tmp_path, "reset")
+    assert "3 accepted, 0 typed as shown, 14 rejected" in out
+    assert "go -0.25" in out
+    assert not kept.exists()
+    assert "Nothing was learnt yet." in offhand(tmp_path, "reset")
+    kept.write_text("rubbish")
+    assert "could not be read" in offhand(tmp_path, "reset")
+    assert not kept.exists()
+
+
+#: What a server notes down of a request whose suggestion it did not show.
+ROW = {
+    "id": 5,
+    "path": "shop/till.py",
+    "line": 12,
+    "column": 9,
+    "kind": "inline",
+    "cursor": "after_dot",
+    "source": "nothing",
+    "reason": "not sure enough: right with probability 0.31, 'balanced' shows from 0.40 on",
+    "shown": 0,
+    "total_ms": 12.34,
+    "filters": [{"filter": "closers", "outcome": "cut", "reason": "a bracket too many"}],
+    "stages_ms": {"context": 0.51, "engine": 11.0},
+    "tokens": {"prompt": 300, "reused": 290, "generated": 7},
+    "features": {"odds": -1.0, "memory": 0.25},
+    "odds": -0.7,
+    "shift": -0.1,
+    "reasons": [
+        {"feature": "characters", "odds": -1.2, "words": "it is long"},
+        {"feature": "odds", "odds": 0.4, "words": "the whole text is likely"},
+    ],
+    "mode": "balanced",
+    "confidence": 0.31,
+    "threshold": 0.4,
+    "sure": False,
+}
+
+
+def test_why_in_words(tmp_path: Path) -> None:
+    """A request that got nothing, one that got something all the same because it was asked for, one without a gate."""
+    state = tmp_path / "offhand" / "state"
+    state.mkdir(parents=True)
+    asked = {**ROW, "source": "model", "reason": "", "shown": 1, "shift": 0.0, "line": 13, "filters": []}
+    early = {
+        **ROW,
+        "line": 14,
+        "mode": "",
+        "reasons": [],
+        "reason": "switched off",
+        "tokens": {},
+        "filters": [],
+    }
+    (state / "why.json").write_text(json.dumps([ROW, asked, early]))
+    assert offhand(tmp_path, "why").splitlines() == [
+        "shop/till.py:12:9 (after dot) inline: "
+        "nothing: not sure enough: right with probability 0.31, 'balanced' shows from 0.40 on",
+        "    filter   closers cut: a bracket too many",
+        "    gate     right with probability 0.31 (-0.10 learnt from you), 'balanced' shows from 0.40 on",
+        "             for it: the whole text is likely (+0.4)",
+        "             against it: it is long (-1.2)",
+        "    time     12.3 ms: context 0.5, engine 11.0",
+        "    tokens   300 of prompt, 290 known; 7 written",
+        "shop/till.py:13:9 (after dot) inline: 1 character from the model, 25% of it the memory's",
+        "    gate     right with probability 0.31, 'balanced' shows from 0.40 on; shown because it was asked for",
+        "             for it: the whole text is likely (+0.4)",
+        "             against it: it is long (-1.2)",
+        "    time     12.3 ms: context 0.5, engine 11.0",
+        "    tokens   300 of prompt, 290 known; 7 written",
+        "shop/till.py:14:9 (after dot) inline: nothing: switched off",
+        "    time     12.3 ms: context 0.5, engine 11.0",
+    ]
+    assert json.loads(offhand(tmp_path, "why", "--json", "-n", "1")) == [ROW]
+
+
 def test_usage(tmp_path: Path) -> None:
     """Help lists every command; a wrong one is exit status 2."""
     out = offhand(tmp_path, "--help")
     assert all(
-        command in out for command in ("serve", "complete", "demo", "doctor", "models", "why", "bench")
+        command in out
+        for command in ("serve", "complete", "demo", "doctor", "models", "why", "reset", "bench")
     )
     offhand(tmp_path, "no-such-command", status=2)
     assert re.fullmatch(r"offhand \d+\.\d+\.\d+\n", offhand(tmp_path, "--version"))
@@ -135,7 +220,7 @@ def test_demo(tmp_path: Path) -> None:
     """The demo shows completions of the real model, what they took, and what the file has; why tells of them."""
     out = offhand(tmp_path, "demo")
     shown = re.findall(r"▶ │ .*├.+┤", out)
-    assert len(shown) >= 4, out
+    assert len(shown) >= 3, out
     assert len(re.findall(r"\d+ ms from the model; (as in the file|the file has)", out)) == len(shown)
     keys = re.search(r"(\d+) keys: ghost text for (\d+), median [\d.]+ ms", out)
     assert keys is not None

@@ -94,6 +94,19 @@ def test_cases(case: Case) -> None:
     assert drawn(case, result, verdicts[-1].reason) == case.sections["expect"]
 
 
+def test_the_whole_document_is_asked_before_a_text_is_condemned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quotes that close a long docstring: where they are missing, no part of the document stands by itself."""
+    monkeypatch.setattr("lsp_server.completion.judge._CHECK_LIMIT", 60.0)
+    source = inspect.getsource(argparse)
+    opening = source.index('"""', source.index("class HelpFormatter"))
+    closing = source.index('"""', opening + 3)
+    count = seen(source[:closing] + source[closing + 3 :], closing).new_errors
+    assert count is not None
+    errors_more = count(Candidate('"""'))
+    assert errors_more is not None
+    assert errors_more <= 0
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -25,6 +25,9 @@ LEVELS = {
     "base": 1,
 }
 
+#: Modules of the bench that fit numbers.
+NUMERIC = ("memory", "fit_memory", "regression", "fit_gate")
+
 #: library -> the only modules that may import it
 HOMES = {
     "pygls": ["lsp_server.lsp.*"],
@@ -34,7 +37,7 @@ HOMES = {
     "pathspec": ["lsp_server.workspace.ignore"],
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],
     "tokenizers": ["lsp_server.engine.tokenizer"],
-    "numpy": ["lsp_server.engine.*", "lsp_server.bench.memory", "lsp_server.bench.fit_memory"],
+    "numpy": ["lsp_server.engine.*", *(f"lsp_server.bench.{name}" for name in NUMERIC)],
     "pygments": ["lsp_server.bench.languages"],
     "rapidfuzz": ["lsp_server.bench.score"],
     "socket": [],

@@ -63,6 +63,7 @@ async def test_capabilities_are_what_editors_look_for(home: Path) -> None:
         "offhand.toggle",
         "offhand.restartWorker",
         "offhand.accepted",
+        "offhand.resetLearning",
     }
 
 
@@ -308,6 +309,61 @@ async def test_silent_in_comments(shared: RawClient) -> None:
     assert await shared.inline(2, 13, uri=uri) is None
     assert "comment" in (await shared.command("offhand.why"))[0]["reason"]
     assert await shared.inline(2, 13, uri=uri, kind=1) is not None
+
+
+async def test_accepts_and_rejects_are_learnt(home: Path) -> None:
+    """Both move the gate, a server started later knows of them, and a command forgets them; no code is kept."""
+    client = await RawClient.start(home)
+    await client.initialize(FAKE)
+    await client.ready()
+    assert (await client.command("offhand.status"))["learnt"]["shift"] == {}
+    client.open(CODE)
+    item = await client.inline(*CURSOR)
+    assert item is not None
+    client.change(1, *CURSOR, CURSOR[1], item["insertText"])
+    await client.command(item["command"]["command"], *item["command"]["arguments"])
+    learnt = (await client.command("offhand.status"))["learnt"]
+    assert (learnt["accepted"], learnt["rejected"]) == (1, 0)
+    raised = learnt["shift"]["python"]
+    assert raised > 0
+    uri = URI + "rejected"
+    client.open(CODE, uri)
+    assert await client.inline(*CURSOR, uri=uri) is not None
+    client.change(1, *CURSOR, CURSOR[1], "z", uri)
+    learnt = (await client.command("offhand.status"))["learnt"]
+    assert (learnt["accepted"], learnt["rejected"]) == (1, 1)
+    assert learnt["shift"]["python"] < raised
+    assert await client.goodbye() == 0
+    await client.close()
+    kept = home / "state" / "learnt.json"
+    assert "value" not in kept.read_text()
+
+    client = await RawClient.start(home)
+    await client.initialize(FAKE)
+    await client.ready()
+    learnt = (await client.command("offhand.status"))["learnt"]
+    assert (learnt["accepted"], learnt["rejected"]) == (1, 1)
+    assert (await client.command("offhand.resetLearning"))["accepted"] == 1
+    learnt = (await client.command("offhand.status"))["learnt"]
+    assert (learnt["accepted"], learnt["rejected"], learnt["shift"]) == (0, 0, {})
+    assert not kept.exists()
+    assert await client.goodbye() == 0
+    await client.close()
+    assert not kept.exists()
+
+
+async def test_why_tells_of_the_gate(shared: RawClient) -> None:
+    """The verdict with what led to it."""
+    uri = URI + "why"
+    shared.open(CODE, uri)
+    assert await shared.inline(*CURSOR, uri=uri) is not None
+    row = (await shared.command("offhand.why"))[0]
+    assert row["mode"] == "balanced"
+    assert row["sure"]
+    assert row["confidence"] >= row["threshold"] > 0
+    assert row["features"]["odds"] > 0
+    assert all(reason.keys() == {"feature", "odds", "words"} for reason in row["reasons"])
+    assert {"context", "filters", "gate"} <= row["stages_ms"].keys()
 
 
 async def test_toggle(shared: RawClient) -> None:

@@ -56,13 +56,6 @@ def test_an_excerpt_answers_as_its_document_does() -> None:
         assert (whole > 0) == (in_part > 0), text
 
 
-def test_what_cannot_be_told_apart_is_the_whole_document() -> None:
-    """A string that is never closed reaches to the end: no part of it stands by itself."""
-    text = "x = '''\n" + "a line of text (with [brackets\n" * 1_000
-    tree = parsed(text)
-    assert excerpt(PYTHON, tree, 5_000).tree is tree
-
-
 def test_places_count_in_code_points() -> None:
     """The place is one in the insertion, whatever the bytes before it; a word begun before the cursor is at 0."""
     document = "größe = 1\nx = "

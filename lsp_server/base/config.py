@@ -44,6 +44,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="How sure a suggestion must be to be shown unasked; 'quiet' shows few, mostly right ones."
         ),
     ] = "balanced"
+    adapt: Annotated[
+        bool,
+        Meta(
+            description="Let what you accept and reject move how sure a suggestion must be. What is learnt are a few "
+            "numbers, which stay on this machine: 'offhand reset' forgets them."
+        ),
+    ] = True
     comments: Annotated[bool, Meta(description="Also suggest inside comments and docstrings.")] = False
     popup: Annotated[
         Literal["auto", "always", "never"],

@@ -47,6 +47,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     Attributes:
         token: the true one.
+        familiar: the model was trained on the language.
         allowed: probability that the network gave all tokens that agree with what was typed.
         sure: its largest probability.
         network: what it gave the true token.
@@ -57,6 +58,7 @@ class Seen(msgspec.Struct, frozen=True):
     """
 
     token: int
+    familiar: bool
     allowed: float
     sure: float
     network: float
@@ -108,13 +110,15 @@ async def observe(session: Session, decoder: Decoder, place: Place, lines: Seque
     ids, typed = decoder.prompt_ids(prompt.parts)
     follows = model_text("".join(lines[place.line + 1 :])) or "x"
     truth = encode(typed.decode("utf-8", "ignore") + place.truth + "\n" + follows[:200])
-    seen = list(_follow(decoder, own, ids, typed, truth))
+    seen = list(_follow(decoder, own, ids, typed, truth, session.familiar(language.name)))
     decoder.memory.remember(own, [])
     decoder.memory.learn([(own, [encode(model_text("".join(lines)))])])
     return seen
 
 
-def _follow(decoder: Decoder, own: str, ids: list[int], typed: bytes, truth: Sequence[int]) -> Iterator[Seen]:
+def _follow(
+    decoder: Decoder, own: str, ids: list[int], typed: bytes, truth: Sequence[int], familiar: bool
+) -> Iterator[Seen]:
     view, spelling = decoder.memory.view(own), decoder.tokenizer.bytes
     for token in truth:
         if len(ids) >= decoder.engine.context:
@@ -127,6 +131,7 @@ def _follow(decoder: Decoder, own: str, ids: list[int], typed: bytes, truth: Seq
         allowed = decoder.tokenizer.allowed(typed) if typed else None
         yield Seen(
             token=token,
+            familiar=familiar,
             allowed=1.0 if allowed is None else float(network[allowed].sum()),
             sure=float(network.max()),
             network=float(network[token]),
@@ -161,6 +166,7 @@ class Mixing:
         self.fits = np.concatenate([one.fits for one in seen])
         self.sure = np.array([one.sure for one in seen])
         self.network = np.array([one.network for one in seen])
+        self.familiar = np.array([one.familiar for one in seen])
         inside = np.bincount(self.of[self.fits], self.probabilities[self.fits], minlength=len(seen))
         self.elsewhere = np.maximum(np.array([one.allowed for one in seen]) - inside, 0)
         self.target = np.full(len(seen), -1)
@@ -177,13 +183,13 @@ class Mixing:
         """Mean negative log-probability (nats) of the true tokens among those that agree with what was typed."""
         known, others = self.probabilities.copy(), np.ones(self.count)
         kinds = np.array(weights.kinds)
-        sure = 1 + weights.certainty * self.sure
+        trust = (1 + weights.certainty * self.sure) * np.where(self.familiar, 1.0, weights.unfamiliar)
         agreement = np.array([0.0, *weights.agreement])
         for order, share in enumerate(weights.back_off):
             counted = np.tensordot(kinds, self.matches[:, order], axes=1)
             total = np.bincount(self.of, counted, minlength=self.count)
             different = np.bincount(self.of[counted > 0], minlength=self.count)
-            back = share * agreement[np.minimum(different, 3)] * different * sure
+            back = share * agreement[np.minimum(different, 3)] * different * trust
             everything = np.where(total > 0, total + back, 1.0)
             kept = np.where(total > 0, back / everything, 1.0)
             others *= kept
@@ -206,9 +212,9 @@ def fit(seen: Sequence[Seen], start: Weights) -> Weights:
     numbers = _numbers(start)
     steps = np.full(len(numbers), _STEP)
     movable = [
-        *range(len(start.back_off) + len(start.agreement) + 1),
+        *range(len(start.back_off) + len(start.agreement) + 2),
         *(
-            len(start.back_off) + len(start.agreement) + 1 + kind
+            len(start.back_off) + len(start.agreement) + 2 + kind
             for kind in range(DEAD + 1, len(start.kinds) - 1)
             if present[kind]
         ),
@@ -231,7 +237,7 @@ def fit(seen: Sequence[Seen], start: Weights) -> Weights:
 
 def _numbers(weights: Weights) -> Floats:
     """All numbers in one row, as logarithms."""
-    row = [*weights.back_off, *weights.agreement, weights.certainty, *weights.kinds]
+    row = [*weights.back_off, *weights.agreement, weights.certainty, weights.unfamiliar, *weights.kinds]
     logarithms: Floats = np.log(np.maximum(np.array(row), 1e-6))
     return logarithms
 
@@ -240,8 +246,8 @@ def _weights(numbers: Floats, like: Weights) -> Weights:
     """The inverse of ``_numbers``, rounded as they are written down."""
     row = [float(f"{math.exp(number):.3g}") for number in numbers]
     a, b = len(like.back_off), len(like.back_off) + len(like.agreement)
-    kinds = (0.0, *row[b + 2 :])
-    return Weights(like.lengths, tuple(row[:a]), (row[a], row[a + 1], row[a + 2]), row[b], kinds)
+    kinds = (0.0, *row[b + 3 :])
+    return Weights(like.lengths, tuple(row[:a]), (row[a], row[a + 1], row[a + 2]), row[b], row[b + 1], kinds)
 
 
 def origin(

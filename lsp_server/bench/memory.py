@@ -41,8 +41,9 @@ class Size(msgspec.Struct, frozen=True):
         read_s: reading files and turning them into tokens, seconds.
         build_s: indexing them, merges included, seconds.
         bytes_per_token: that are held.
-        query_ms, mix_ms: finding the matches of one context, and mixing them into a distribution, milliseconds:
-            median, 95th and 99th percentile.
+        segments: that a question asks.
+        query_ms, mix_ms: finding the matches of one context, and mixing them into a distribution: milliseconds of
+            processor time, so that other programs do not count; median, 95th and 99th percentile.
     """
 
     tokens: int
@@ -50,6 +51,7 @@ class Size(msgspec.Struct, frozen=True):
     read_s: float
     build_s: float
     bytes_per_token: float
+    segments: int
     query_ms: tuple[float, float, float]
     mix_ms: tuple[float, float, float]
 
@@ -91,6 +93,8 @@ def measure(
             memory.learn(batch)
             tokens += fresh
             read_s += middle - begun
+            if tokens >= size:
+                memory.tidy()
             build_s += time.perf_counter() - middle
             known += [pieces[0] for _, pieces in batch if len(pieces[0]) > _CONTEXT]
             progress(f"{tokens:,} of {sizes[-1]:,} tokens")
@@ -114,18 +118,19 @@ def _ask(
         context = ids[end - _CONTEXT : end]
         if chance.random() < _CHANGED:
             context[-chance.randint(1, 8)] = chance.randrange(vocabulary)
-        begun = time.perf_counter()
+        begun = time.thread_time()
         matches = view.matches(context)
-        middle = time.perf_counter()
+        middle = time.thread_time()
         mixture.mix(network, matches)
         query.append(middle - begun)
-        mix.append(time.perf_counter() - middle)
+        mix.append(time.thread_time() - middle)
     return Size(
         memory.size,
         memory.documents,
         round(read_s, 2),
         round(build_s, 2),
         round(memory.footprint / memory.size, 2),
+        memory.segments,
         _percentiles(query),
         _percentiles(mix),
     )

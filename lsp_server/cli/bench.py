@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsp_server.base.errors import OffhandError
-from lsp_server.cli import ablation, bench_memory, measuring
+from lsp_server.cli import ablation, bench_memory, fit_gate, measuring
 
 if TYPE_CHECKING:
     from lsp_server.bench.lines import Case
@@ -35,6 +35,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     compare.add_argument("before", type=Path, metavar="BEFORE.jsonl", help="what --cases wrote")
     compare.add_argument("after", type=Path, metavar="AFTER.jsonl", help="the same of the other run")
     compare.set_defaults(run=run_compare)
+    fit_gate.add(benches)
 
 
 def run_lines(arguments: argparse.Namespace) -> int:

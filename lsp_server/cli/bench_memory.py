@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.json:
             print(
                 f"{row.tokens:,} tokens of {row.documents:,} files: read in {row.read_s} s, indexed in "
-                f"{row.build_s} s, {row.bytes_per_token} bytes a token\n"
+                f"{row.build_s} s, {row.bytes_per_token} bytes a token in {row.segments} segments\n"
                 f"    a question {_times(row.query_ms)}\n    mixing     {_times(row.mix_ms)}"
             )
     if arguments.json:

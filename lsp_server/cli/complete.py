@@ -19,12 +19,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
+    from lsp_server.base import paths
     from lsp_server.base.text import content
     from lsp_server.cli import local
+    from lsp_server.completion.adaptation import FILE, Adaptation, load
     from lsp_server.completion.pipeline import complete
     from lsp_server.completion.trace import Trace
 
     async with local.engine(local.settings()) as session:
+        session.adaptation = Adaptation(load(paths.state_dir() / FILE))
         snapshot = local.place(session, arguments.place)
         trace = Trace(1, snapshot.path, snapshot.line + 1, snapshot.column + 1, "command line")
         suggestion = await complete(session, snapshot, trace)

@@ -79,7 +79,7 @@ async def _run(screen: _Screen) -> int:
     editor = Editor()
     screen.say("Starting the server and loading the model ...")
     begun = time.perf_counter()
-    await editor.start({})
+    await editor.start({"adapt": False})  # what the demo types is no user's choice
     screen.say(f"Ready after {time.perf_counter() - begun:.1f} s. {editor.message}\n")
     shown = 0
     try:

@@ -46,7 +46,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report; exit status 1 when something is broken."""
-    checks = [_python(), _cpu(), _settings(), *_model(), *asyncio.run(_engine()), _writable(), *_editors()]
+    checks = [
+        _python(),
+        _cpu(),
+        _settings(),
+        *_model(),
+        *asyncio.run(_engine()),
+        _writable(),
+        _learnt(),
+        *_editors(),
+    ]
     broken = any(check.level == "error" for check in checks)
     if arguments.json:
         print(json.dumps({"ok": not broken, "checks": [msgspec.to_builtins(check) for check in checks]}))
@@ -161,6 +170,21 @@ def _writable() -> Check:
         f"{folder} cannot be written to",
         "Completion works; set OFFHAND_HOME to keep logs.",
     )
+
+
+def _learnt() -> Check:
+    from lsp_server.base import paths
+    from lsp_server.completion import adaptation
+
+    path = paths.state_dir() / adaptation.FILE
+    learnt = adaptation.load(path)
+    if learnt is not None:
+        return Check("learnt", "ok", adaptation.describe(learnt))
+    if path.exists():
+        return Check(
+            "learnt", "warning", f"{path} cannot be read and counts as empty", "Remove it: 'offhand reset'."
+        )
+    return Check("learnt", "ok", "nothing yet from accepts and rejects")
 
 
 def _editors() -> list[Check]:

@@ -90,6 +90,7 @@ async def ask(
             tokens,
             session.config.deadline_ms,
             path_of(view.snapshot.uri),
+            session.familiar(view.context.language),
             tuple(stage for stage in session.without if stage != "filters"),
             partial,
         )

@@ -32,13 +32,17 @@ class Judge:
         stop = _stop_later(_CHECK_LIMIT)
         part = self._part(stop)
         rise = self._rise(part, candidate, stop)
-        if rise is None or rise <= 0 or part.tree is self._tree or self._left <= 0:
+        if rise is None or rise <= 0 or part.tree is self._tree:
             return rise
-        # The part may have been cut out at the wrong place. The whole is asked too, as long as there is time.
-        began = time.perf_counter()
-        whole = self._rise(Excerpt(self._tree, 0), candidate, _stop_later(self._left))
-        self._left -= time.perf_counter() - began
-        return rise if whole is None else min(rise, whole)
+        # Any part may have been cut out at the wrong place. The whole is asked too, as long as there is time.
+        whole = None
+        if self._left > 0:
+            began = time.perf_counter()
+            whole = self._rise(Excerpt(self._tree, 0), candidate, _stop_later(self._left))
+            self._left -= time.perf_counter() - began
+        if whole is None:
+            return rise if part.certain else None
+        return min(rise, whole)
 
     def _rise(self, part: Excerpt, candidate: Candidate, stop: Callable[[], bool]) -> int | None:
         start, end = self._range(candidate)

@@ -92,7 +92,8 @@ async def _complete(
     watch.stage("gate")
     if not snapshot.invoked and not trace.sure:
         raise Nothing(
-            f"not sure enough: right with probability {trace.confidence:.2f}, shown from {trace.threshold:.2f} on"
+            f"not sure enough: right with probability {int(100 * trace.confidence) / 100:.2f}, "
+            f"'{trace.mode}' shows from {trace.threshold:.2f} on"
         )
     trace.source = source
     trace.shown = len(shown.text)
@@ -165,13 +166,18 @@ def _filtered(
 
 
 def _judged(session: Session, candidate: Candidate, passed: Candidate, view: View, trace: Trace) -> Candidate:
-    """Ask the gate how sure it is, and of how many lines: of a block only so many are shown as it is sure of."""
-    known = session.model is not None and view.context.language in session.model.manifest.languages
+    """Ask the gate, for this user, how sure it is, and of how many lines of a block: only so many are shown."""
+    known = session.familiar(view.context.language)
+    trace.shift = session.shift(view.snapshot.language)
+    trace.mode = session.config.mode
     trace.threshold = session.gate.thresholds[session.config.mode]
     shown = passed
     for shorter in _shorter(passed):
-        features = gate.features(shorter, gate.supporting(candidate, shorter), view.context.cursor, known)
-        trace.features, trace.confidence = features, gate.probability(session.gate.odds(features))
+        steps = gate.supporting(candidate, shorter)
+        trace.features = gate.features(shorter, steps, view.context.cursor, known)
+        trace.odds = session.gate.odds(trace.features)
+        trace.confidence = gate.probability(trace.odds + trace.shift)
+        trace.reasons = session.gate.reasons(trace.features)
         trace.sure = trace.confidence >= trace.threshold
         shown = shorter
         if trace.sure:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Literal
@@ -12,7 +13,9 @@ import msgspec
 from lsp_server.base.config import Config
 from lsp_server.base.errors import GrammarError
 from lsp_server.base.metrics import Metrics
+from lsp_server.base.text import content
 from lsp_server.completion import gate
+from lsp_server.completion.adaptation import Adaptation
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
@@ -28,16 +31,61 @@ logger = logging.getLogger(__name__)
 #: Requests whose course is remembered for ``why``.
 _TRACES = 50
 
-#: Suggestions that may still be accepted.
-_SHOWN = 20
+#: Suggestions whose outcome may still be seen.
+_SHOWN = 100
+
+#: What became of a suggestion: taken, typed by hand, contradicted, left behind, never to be known; empty while open.
+Outcome = Literal["accepted", "typed", "rejected", "ignored", "unknown", ""]
 
 
 class Shown(msgspec.Struct):
-    """A suggestion that is on the screen, as far as the server can know."""
+    """A suggestion that is on the screen, or was.
 
-    snapshot: Snapshot
+    Attributes:
+        language: of the document.
+        line: where the cursor was, 0-based; ``before`` and ``after`` are what stood on the line around it.
+        odds: that the gate gave it, before any adaptation.
+        goes_on: the suggestion that this one is the rest of, shown before.
+        taken: characters of it that were accepted in parts.
+    """
+
+    uri: str
+    language: str
+    line: int
+    before: str
+    after: str
     suggestion: Suggestion
-    accepted: bool = False
+    odds: float
+    goes_on: "Shown | None" = None
+    taken: int = 0
+    outcome: Outcome = ""
+
+    @property
+    def first(self) -> "Shown":
+        """The suggestion that this is part of, as it was first shown."""
+        return self.goes_on or self
+
+    def would_be(self) -> str:
+        """The line up to the end of the suggestion, if it is accepted."""
+        return self.before + self.suggestion.text
+
+
+class Standing(msgspec.Struct):
+    """An accepted text that is followed, see ``survival``.
+
+    Attributes:
+        line: where it begins now, 0-based.
+        since: when it was accepted, seconds since 1970.
+        looks: how often it was looked at.
+    """
+
+    uri: str
+    language: str
+    odds: float
+    text: str
+    line: int
+    since: float
+    looks: int = 0
 
 
 class Session:
@@ -65,9 +113,11 @@ class Session:
         self.cache = Cache()
         self.gate = gate.shipped()
         self.without: frozenset[Stage | Literal["filters"]] = frozenset()
+        self.adaptation = Adaptation()
         self.metrics = Metrics()
         self.traces: deque[Trace] = deque(maxlen=_TRACES)
         self.shown: OrderedDict[int, Shown] = OrderedDict()
+        self.standing: list[Standing] = []
         self.model: Model | None = None
         self.worker: WorkerClient | None = None
         self.trouble = ""
@@ -83,6 +133,10 @@ class Session:
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
 
+    def shift(self, language: str) -> float:
+        """What was learnt from this user, in log-odds, to be added to the gate's."""
+        return self.adaptation.shift(language, time.time()) if self.config.adapt else 0.0
+
     def next_id(self) -> int:
         """A number for a request and for the suggestion that comes of it."""
         return next(self._ids)
@@ -94,6 +148,10 @@ class Session:
         except GrammarError as error:
             self.warn(str(error))
             return None
+
+    def familiar(self, language: str) -> bool:
+        """Whether the model was trained on a language, by the name of its grammar."""
+        return self.model is not None and language in self.model.manifest.languages
 
     def supersede(self, uri: str, kind: str, task: asyncio.Task[Any]) -> None:
         """Make ``task`` the one that counts for a document and a kind of request; the one before it is cancelled.
@@ -119,12 +177,37 @@ class Session:
                 work.cancel()
         self.speculation = self.streaming = None
 
-    def show(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
-        """Note a suggestion as shown."""
+    def show(self, snapshot: Snapshot, suggestion: Suggestion, odds: float) -> None:
+        """Note a suggestion as shown.
+
+        Args:
+            odds: that the gate gave it, before any adaptation.
+        """
         self.metrics.shown += 1
-        self.shown[suggestion.id] = Shown(snapshot, suggestion)
+        line = content(snapshot.lines[snapshot.line])
+        shown = Shown(
+            uri=snapshot.uri,
+            language=snapshot.language,
+            line=snapshot.line,
+            before=line[: snapshot.column],
+            after=line[snapshot.column :],
+            suggestion=suggestion,
+            odds=odds,
+        )
+        shown.goes_on = self._open_before(shown)
+        self.shown[suggestion.id] = shown
         while len(self.shown) > _SHOWN:
             self.shown.popitem(last=False)
+
+    def _open_before(self, shown: Shown) -> Shown | None:
+        """The open suggestion that another one is the rest of, or the same again with more or fewer lines."""
+        text = shown.would_be() + "\n"
+        for older in reversed(self.shown.values()):
+            before = older.would_be() + "\n"
+            same = (older.uri, older.line) == (shown.uri, shown.line)
+            if same and not older.first.outcome and (text.startswith(before) or before.startswith(text)):
+                return older.first
+        return None
 
     def status(self) -> dict[str, Any]:
         """What ``offhand.status`` answers."""
@@ -142,6 +225,7 @@ class Session:
             "accepted": metrics.accepted,
             "partly_accepted": metrics.partly_accepted,
             "speculations": metrics.speculations,
+            "learnt": self.adaptation.status(),
             "answered_from": {name: metrics.answered_from[name] for name in sources},
             "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
             "latency_ms": metrics.latency_ms(),

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from lsp_server.completion.gate import Reason
 from lsp_server.completion.types import Source
 
 
@@ -26,7 +27,9 @@ class Trace(msgspec.Struct):
         stages_ms: milliseconds spent in each stage, in order.
         tokens: of the prompt, of these reused, generated; empty when no model was asked.
         features: what the gate looked at, see ``gate.features``.
-        confidence: the probability that the suggestion is right; ``threshold`` is where the mode shows it unasked.
+        odds: the gate's log-odds that the suggestion is right; ``shift`` is what adaptation adds.
+        reasons: what moved these odds most, see ``gate.Reason``.
+        confidence: the probability that follows; ``threshold`` is where the ``mode`` shows it unasked.
         sure: whether the gate lets the text through; one that was asked for explicitly is shown either way.
         unasked: whether the text would be shown without that: the gate is sure, and the place not one to be silent at.
     """
@@ -45,6 +48,10 @@ class Trace(msgspec.Struct):
     stages_ms: dict[str, float] = {}
     tokens: dict[str, int] = {}
     features: dict[str, float] = {}
+    odds: float = 0.0
+    shift: float = 0.0
+    reasons: tuple[Reason, ...] = ()
+    mode: str = ""
     confidence: float = 0.0
     threshold: float = 0.0
     sure: bool = False
@@ -55,7 +62,8 @@ class Trace(msgspec.Struct):
         plain: dict[str, Any] = msgspec.to_builtins(self)
         plain["stages_ms"] = {name: round(spent, 2) for name, spent in self.stages_ms.items()}
         plain["features"] = {name: round(value, 2) for name, value in self.features.items()}
-        for name in ("total_ms", "confidence", "threshold"):
+        plain["reasons"] = [{**reason, "odds": round(reason["odds"], 2)} for reason in plain["reasons"]]
+        for name in ("total_ms", "odds", "shift", "confidence", "threshold"):
             plain[name] = round(plain[name], 2)
         return plain
 

@@ -17,7 +17,7 @@ from lsp_server.context.syntax import Tree, count_errors, insert, parse_source
 #: Bytes of an excerpt that is worth having, and bytes that it should have on either side of the place.
 _LARGEST, _EITHER_SIDE = 8_000, 2_000
 
-#: Excerpts that are tried before the whole document is taken.
+#: Excerpts that are tried.
 _TRIES = 2
 
 
@@ -27,15 +27,18 @@ class Excerpt(msgspec.Struct, frozen=True):
     Attributes:
         tree: of the part; of the whole document where no part stands by itself.
         offset: where the part begins, in bytes of the document.
+        certain: it stands by itself: what it says against a text need not be held against the whole.
     """
 
     tree: Tree
     offset: int
+    certain: bool = True
 
 
 def excerpt(grammar: Grammar, tree: Tree, place: int, stop: Callable[[], bool] | None = None) -> Excerpt:
     """The smallest part around a place (in bytes) that stands by itself: it has the same errors as in its document, or
-    none but for the line of the place."""
+    none but for the line of the place. Where no part does, a larger one that is not certain."""
+    part = None
     if len(tree.source) > _LARGEST:
         for start, end in list(_parts(tree, place))[-1 : -1 - _TRIES : -1]:
             source = tree.source[start:end]
@@ -46,7 +49,7 @@ def excerpt(grammar: Grammar, tree: Tree, place: int, stop: Callable[[], bool] |
             same = count_errors(part.root) == _errors_between(tree.root, start, end)
             if same or _clean_without_line(grammar, part, place - start, stop):
                 return Excerpt(part, start)
-    return Excerpt(tree, 0)
+    return Excerpt(tree, 0) if part is None else Excerpt(part, start, certain=False)
 
 
 def _clean_without_line(grammar: Grammar, part: Tree, place: int, stop: Callable[[], bool] | None) -> bool:

@@ -130,6 +130,7 @@ class WorkerClient:
         max_tokens: int,
         deadline_ms: int,
         document: str = "",
+        familiar: bool = True,
         without: tuple[Stage, ...] = (),
         on_partial: Callable[[Partial], None] | None = None,
     ) -> Finished | None:
@@ -140,6 +141,7 @@ class WorkerClient:
         Args:
             deadline_ms: for all of it, waiting included.
             document: that is being written, as ``remember`` has it.
+            familiar: the model was trained on the document's language.
             without: only for benchmarks.
             on_partial: called with what there is of a running block, whenever a line is complete.
 
@@ -153,7 +155,7 @@ class WorkerClient:
             self.last_failure = self.refusal or self._trouble or f"the worker is not ready ({self.state})"
             return None
         left = max(1, int((deadline - loop.time()) * 1000))
-        request = Complete(next(self._ids), parts, stop, max_tokens, left, document, without)
+        request = Complete(next(self._ids), parts, stop, max_tokens, left, document, familiar, without)
         try:
             worker.send(request)
         except EngineError as error:

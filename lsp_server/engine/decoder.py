@@ -115,13 +115,16 @@ class Decoder:
         the last one."""
         return min(common(ids, self.cached), len(ids) - 1)
 
-    def choices(self, logits: Logits, typed: bytes, view: View, most: int) -> list[Choice]:
+    def choices(
+        self, logits: Logits, typed: bytes, view: View, most: int, familiar: bool = True
+    ) -> list[Choice]:
         """The likeliest tokens behind ``cached``, the likeliest first; none if nothing spells what was typed.
 
         Args:
             typed: what stands before the cursor and has no token yet; constrains the choice.
             view: of the memory.
             most: how many are wanted.
+            familiar: the model was trained on the language.
 
         Raises:
             EngineError: the logits are not numbers.
@@ -131,7 +134,7 @@ class Decoder:
             return []
         network = self.network(logits)
         matches = view.matches(self.cached)
-        probabilities = self._mixture.mix(network, matches)
+        probabilities = self._mixture.mix(network, matches, familiar)
         offered = probabilities[candidates]
         total = float(offered.sum())
         if math.isnan(total):

@@ -197,7 +197,9 @@ class _Run:
     def _choices(self, path: _Path) -> list[Choice]:
         """The likeliest tokens behind a path; without a network only those that the memory has seen there."""
         assert self._logits is not None
-        choices = self._decoder.choices(self._logits, path.typed, self._view, 1 + _OTHERS)
+        choices = self._decoder.choices(
+            self._logits, path.typed, self._view, 1 + _OTHERS, self._request.familiar
+        )
         if self._decoder.engine.capabilities.network:
             return choices
         return [choice for choice in choices if choice.match]

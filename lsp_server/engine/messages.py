@@ -77,6 +77,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
         parts: the prompt in order.
         deadline_ms: milliseconds from arrival after which what there is counts as the answer.
         document: name of the document that is being written, as ``Remember`` has it.
+        familiar: the model was trained on the document's language.
         without: only for benchmarks.
     """
 
@@ -86,6 +87,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
     max_tokens: int
     deadline_ms: int
     document: str = ""
+    familiar: bool = True
     without: tuple[Stage, ...] = ()
 
 

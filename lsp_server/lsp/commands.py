@@ -1,6 +1,9 @@
 """The commands of ``workspace/executeCommand``."""
 
+import time
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from lsp_server.completion import acceptance
 from lsp_server.lsp import convert
@@ -32,4 +35,10 @@ def register(server: "OffhandServer") -> None:
 
     @server.command(convert.ACCEPTED)
     def _accepted(ls: "OffhandServer", suggestion_id: Any = None, *_arguments: Any) -> None:
-        acceptance.accepted(ls.session, suggestion_id)
+        acceptance.accepted(ls.session, suggestion_id, time.time())
+
+    @server.command("offhand.resetLearning")
+    def _reset_learning(ls: "OffhandServer", *_arguments: Any) -> dict[str, int]:
+        forgotten: dict[str, int] = msgspec.to_builtins(ls.session.adaptation.counts)
+        ls.forget_learnt()
+        return forgotten

@@ -1,6 +1,7 @@
 """What the editor asks and tells: decode, call the core, encode. No decision about completion is made here."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
@@ -70,17 +71,19 @@ def register(server: "OffhandServer") -> None:
     @feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def _did_change(ls: "OffhandServer", params: types.DidChangeTextDocumentParams) -> None:
         changed, changes = params.text_document, convert.changes(params)
-        session = ls.session
-        acceptance.observe(session, changed.uri, changes)
+        session, now = ls.session, time.time()
+        acceptance.observe(session, changed.uri, changes, now)
         document = session.documents.get(changed.uri)
         if document is not None:
             before = document.snapshot_lines()
             document.apply(changes, changed.version, ls.encoding)
             deletions(session, document, before, changes)
+            acceptance.settle(session, changed.uri, changes, now)
 
     @feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:
         ls.session.stop_speculation()
+        acceptance.closing(ls.session, params.text_document.uri, time.time())
         ls.session.documents.close(params.text_document.uri)
         forget(ls.session, params.text_document.uri)
 
@@ -176,7 +179,7 @@ async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggest
         suggestion = None
     session.metrics.answered(trace.source, trace.total_ms)
     if suggestion is not None:
-        session.show(snapshot, suggestion)
+        session.show(snapshot, suggestion, trace.odds)
     asyncio.get_running_loop().call_later(_AFTERWARDS, _afterwards, session, snapshot, suggestion, trace.id)
     return suggestion
 

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import logging
 import os
+import time
 from typing import Any, BinaryIO
 
 import psutil
@@ -15,7 +16,7 @@ import lsp_server
 from lsp_server.base import log, paths
 from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
-from lsp_server.completion import workspace
+from lsp_server.completion import adaptation, survival, workspace
 from lsp_server.completion.session import Session
 from lsp_server.completion.startup import start_engine, stop_engine
 from lsp_server.completion.trace import save
@@ -39,6 +40,10 @@ _EDITOR_CHECK = 3.0
 _SAVE_DELAY = 3.0
 
 
+#: Seconds between looks at what became of accepted texts.
+_LOOK = 10.0
+
+
 class OffhandServer(LanguageServer):
     """One editor's server."""
 
@@ -47,6 +52,7 @@ class OffhandServer(LanguageServer):
         self.settings = Settings(paths.config_file())
         config, self._early_warnings = self.settings.resolve()
         self.session = Session(config, self.warn, self.more)
+        self._memory_of_use = adaptation.Keeper(paths.state_dir() / adaptation.FILE, self.session.adaptation)
         self.asked_inline = False
         self.roots: list[str] = []
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -79,6 +85,7 @@ class OffhandServer(LanguageServer):
         """Start what runs beside the messages: engine, editor watch, settings watch."""
         self._apply_settings()
         self.spawn(self._watch_editor(params.process_id))
+        self.spawn(self._follow_accepted())
         loop = asyncio.get_running_loop()
         self._watch = FileWatch(self.settings.path, lambda: loop.call_soon_threadsafe(self.reconfigure))
         await start_engine(self.session, self.on_state)
@@ -98,6 +105,7 @@ class OffhandServer(LanguageServer):
             self._watch.close()
         if self._saving:
             self._save_traces()
+        await asyncio.get_running_loop().run_in_executor(None, self._memory_of_use.save)
         workspace.leave(self.session)
         await stop_engine(self.session)
 
@@ -115,6 +123,19 @@ class OffhandServer(LanguageServer):
                 logger.warning("the editor is gone")
                 await stop_engine(self.session)
                 os._exit(0)  # the thread that reads stdin may be blocked for ever
+
+    async def _follow_accepted(self) -> None:
+        """Learn from what became of accepted texts, and keep what was learnt."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_LOOK)
+            survival.look(self.session, time.time())
+            await loop.run_in_executor(None, self._memory_of_use.save)
+
+    def forget_learnt(self) -> None:
+        """Forget what was learnt from accepts, here and on disk."""
+        self._memory_of_use.forget()
+        self.session.standing.clear()
 
     # --- settings
 

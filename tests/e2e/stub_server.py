@@ -6,8 +6,9 @@ SCRIPT.json: ``{"encoding": "utf-16", "rules": [rule, …], "exit_on": method or
 before the cursor ends with its ``before``; the first that fits wins, none means ``null``::
 
     {"before": "def f(", "items": [{"text": "x):", "back": 0, "replace": 1, "command": true}],
-     "shape": "list" | "object" | "raw", "raw": any JSON, "delay": seconds}
+     "shape": "list" | "object" | "raw", "raw": any JSON, "delay": seconds, "more": [item, …]}
 
+With ``more`` the client is told that there is more once it has its answer; asked again it gets that.
 ``back`` and ``replace`` are the characters before and behind the cursor that the item's range takes in. Every message
 that arrives is appended to LOG.jsonl. Hand-written JSON-RPC with full document sync: it starts in a tenth of a second.
 """
@@ -52,7 +53,9 @@ def _column(line: str, units: int, encoding: str) -> int:
     return column
 
 
-def _answer(script: dict[str, Any], text: str, position: dict[str, int]) -> tuple[Any, float]:
+def _answer(
+    script: dict[str, Any], text: str, position: dict[str, int], told: set[str]
+) -> tuple[Any, float, bool]:
     encoding = script["encoding"]
     line = text.replace("\r\n", "\n").split("\n")[position["line"]]
     cursor = _column(line, position["character"], encoding)
@@ -60,9 +63,9 @@ def _answer(script: dict[str, Any], text: str, position: dict[str, int]) -> tupl
         if not line[:cursor].endswith(rule["before"]):
             continue
         if rule.get("shape") == "raw":
-            return rule["raw"], rule.get("delay", 0)
+            return rule["raw"], rule.get("delay", 0), False
         items = []
-        for number, item in enumerate(rule["items"]):
+        for number, item in enumerate(rule["more"] if rule["before"] in told else rule["items"]):
             first, last = cursor - item.get("back", 0), cursor + item.get("replace", 0)
             edge = [
                 {"line": position["line"], "character": _units(line[:at], encoding)} for at in (first, last)
@@ -76,8 +79,11 @@ def _answer(script: dict[str, Any], text: str, position: dict[str, int]) -> tupl
                 }
             )
         answer = {"items": items} if rule.get("shape") == "object" else items
-        return answer, rule.get("delay", 0)
-    return None, 0
+        more = "more" in rule and rule["before"] not in told
+        if more:
+            told.add(rule["before"])
+        return answer, rule.get("delay", 0), more
+    return None, 0, False
 
 
 def _command(name: str, state: dict[str, bool]) -> Any:
@@ -99,6 +105,7 @@ def main() -> None:
     script = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     texts: dict[str, str] = {}
     state = {"enabled": True}
+    told: set[str] = set()
     with Path(sys.argv[2]).open("a", encoding="utf-8") as log:
         while message := _read():
             log.write(json.dumps(message) + "\n")
@@ -107,7 +114,7 @@ def main() -> None:
             if method == script.get("exit_on"):
                 sys.exit(3)
             result: Any = None
-            delay = 0.0
+            delay, more = 0.0, False
             if method == "initialize":
                 result = {
                     "capabilities": {
@@ -129,7 +136,8 @@ def main() -> None:
             elif method == "textDocument/didChange":
                 texts[params["textDocument"]["uri"]] = params["contentChanges"][-1]["text"]
             elif method == "textDocument/inlineCompletion" and state["enabled"]:
-                result, delay = _answer(script, texts[params["textDocument"]["uri"]], params["position"])
+                uri = params["textDocument"]["uri"]
+                result, delay, more = _answer(script, texts[uri], params["position"], told)
             elif method == "workspace/executeCommand":
                 result = _command(params["command"], state)
             elif method == "exit":
@@ -140,6 +148,8 @@ def main() -> None:
                     threading.Timer(delay, _write, [reply]).start()
                 else:
                     _write(reply)
+            if more:
+                _write({"method": "offhand/more", "params": {"uri": uri}})
 
 
 if __name__ == "__main__":

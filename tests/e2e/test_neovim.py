@@ -171,6 +171,18 @@ vim.api.nvim_set_decoration_provider(vim.api.nvim_create_namespace('test'), {
 """
 
 
+def test_further_lines_are_added_to_what_is_shown(neovim: Session, stub: Stub) -> None:
+    """The first line comes at once; when the server says that there is more it is asked again, and gets taken whole."""
+    first, whole = {"text": "x):"}, {"text": "x):\n    return x", "command": True}
+    stub.start([{"before": "def f(", "items": [first], "more": [whole]}])
+    neovim.keys("idef f(")
+    wait_for(lambda: neovim.ghost() == ["x):", "    return x"], "both lines")
+    assert stub.asked() == 2
+    neovim.keys("<Tab>")
+    assert neovim.lines() == ["def f(x):", "    return x"]
+    no_complaint(neovim)
+
+
 def test_backspace_within_what_was_typed_along_brings_it_back(neovim: Session, stub: Stub) -> None:
     """The suggestion grows again by what is deleted of it."""
     stub.start(GREETING)

@@ -16,7 +16,7 @@ import {
 
 import { type Program, type Surroundings, locate } from "./locate";
 import { SECTION, serverSettings, wantsMenu } from "./settings";
-import { STATUS_NOTIFICATION, type Status, type StatusItem } from "./status";
+import { MORE_NOTIFICATION, STATUS_NOTIFICATION, type Status, type StatusItem } from "./status";
 
 /** Languages that the server serves, by VS Code's ids; activationEvents in package.json names the same ones. */
 const LANGUAGES = ["python"];
@@ -182,6 +182,13 @@ export class Server {
     );
     client.onNotification(STATUS_NOTIFICATION, (status: Status) => {
       if (client === this.client) this.status.show(status);
+    });
+    client.onNotification(MORE_NOTIFICATION, ({ uri }: { uri: string }) => {
+      // The suggestion on the screen has got further lines; asked again, the server has them at hand.
+      const shown = vscode.window.activeTextEditor?.document.uri;
+      if (client === this.client && shown && client.code2ProtocolConverter.asUri(shown) === uri) {
+        void vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+      }
     });
     return client;
   }

@@ -11,6 +11,9 @@ export interface Status {
 
 export const STATUS_NOTIFICATION = "offhand/status";
 
+/** The server's notification that the suggestion which is shown has got more lines. */
+export const MORE_NOTIFICATION = "offhand/more";
+
 const ICONS: Record<Status["state"], string> = {
   starting: "$(loading~spin)",
   loading: "$(loading~spin)",

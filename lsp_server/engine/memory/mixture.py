@@ -4,7 +4,8 @@ A nested back-off over match lengths k (Hellendoorn and Devanbu 2017, "Are deep 
 modeling source code?"): p_k = (c + b_k p_(k-1)) / (C + b_k), where c counts each next token among the matches of at
 least k tokens, every match with the weight of where it stands, C is the sum of c, and p_0 the network. The mass of
 everything shorter, b_k = a_k f_u u (1 + s m), depends on the length, on how many different tokens u followed (their
-agreement), and on how sure the network is of its best token (m). The numbers are in ``mixture.json``, learnt on
+agreement), and on how sure the network is of its best token (m); it is less where the network
+was not trained on the language. The numbers are in ``mixture.json``, learnt on
 workspaces that the model was not trained on by ``offhand bench fit-memory``. Knows neither text nor segments.
 """
 
@@ -30,6 +31,7 @@ class Weights(msgspec.Struct, frozen=True):
         back_off: a_k of each of them.
         agreement: f_u for u = 1, 2, 3 and more different tokens.
         certainty: s.
+        unfamiliar: by what b_k is multiplied in a language that the network was not trained on.
         kinds: how much a match counts, by where it stands: ``store.DEAD`` to ``store.ABOVE``.
         origin: how they came about, for people.
     """
@@ -38,6 +40,7 @@ class Weights(msgspec.Struct, frozen=True):
     back_off: tuple[float, ...]
     agreement: tuple[float, float, float]
     certainty: float
+    unfamiliar: float
     kinds: tuple[float, ...]
     origin: dict[str, Any] = {}
 
@@ -52,12 +55,14 @@ class Mixture:
         self._back_off = weights.back_off
         self._agreement = (0.0, *weights.agreement)
         self._certainty = weights.certainty
+        self._unfamiliar = weights.unfamiliar
 
-    def mix(self, probabilities: Probabilities, matches: Matches) -> Probabilities:
+    def mix(self, probabilities: Probabilities, matches: Matches, familiar: bool = True) -> Probabilities:
         """Mix what followed the matches into the network's distribution.
 
         Args:
             probabilities: of the network, shape (vocabulary,), summing to 1.
+            familiar: the network was trained on the language.
 
         Returns:
             a distribution of the same shape; the same object when nothing matches.
@@ -67,14 +72,14 @@ class Mixture:
             return probabilities
         tokens, index = np.unique(matches.tokens, return_inverse=True)
         counts = self._counts(longest, index, matches.kinds, len(tokens))
-        sure = 1 + self._certainty * float(probabilities.max())
+        trust = (1 + self._certainty * float(probabilities.max())) * (1 if familiar else self._unfamiliar)
         known = probabilities[tokens]
         others = 1.0
         for order, count in enumerate(counts):
             different = int(np.count_nonzero(count))
             if not different:
                 break
-            back = self._back_off[order] * self._agreement[min(different, 3)] * different * sure
+            back = self._back_off[order] * self._agreement[min(different, 3)] * different * trust
             total = float(count.sum()) + back
             known = (known * back + count) / total
             others *= back / total

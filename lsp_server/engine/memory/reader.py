@@ -86,6 +86,7 @@ class Reader:
                 gone = [name for name, pieces in batch if not pieces]
                 self._memory.forget(gone)
                 self._memory.learn((name, pieces) for name, pieces in batch if pieces)
-                self._memory.tidy()
+                if self._waiting.empty():
+                    self._memory.tidy()
                 batch, tokens, enough = [], 0, _BATCH
                 self._progress(read)

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 #: Tokens before the cursor that are looked at; longer matches count as this long.
 REACH = 32
 
 #: Neighbours of the context in the suffix array that are looked at, on either side.
-_NEIGHBOURS = 128
+_NEIGHBOURS = 64
 
 #: Bits of a sort key.
 _KEY_BITS = 62
@@ -54,6 +55,9 @@ class Segment:
         #: Big-endian, so that bytes compare as tokens do; padded, so that a slice near the end is as long as any.
         self._bytes = np.pad(backwards, (0, REACH), constant_values=stop[0]).astype(kind).tobytes()
         self._tokens = np.frombuffer(self._bytes, kind)
+        #: What stands behind each place. Only asked for equality, which does not depend on the order of bytes, and
+        #: numpy is quicker with the machine's own.
+        self._windows = sliding_window_view(self._tokens.view(kind.newbyteorder("=")), REACH)
         order = _sorted_suffixes(backwards, vocabulary)
         followed = (backwards[order] < vocabulary) & (backwards[order - 1] < vocabulary)
         self._order = order[followed].astype(np.int32)
@@ -89,12 +93,12 @@ class Segment:
             self._view, key, key=lambda place: text[width * place : width * place + size]
         )
         places = self._order[max(0, middle - _NEIGHBOURS) : middle + _NEIGHBOURS]
-        wanted = np.frombuffer(key, self._tokens.dtype)
-        same = self._tokens[places[:, None] + np.arange(len(wanted))] == wanted
+        wanted = np.frombuffer(key, self._windows.dtype)
+        same = self._windows[places][:, : len(wanted)] == wanted
         lengths = np.where(same.all(axis=1), len(wanted), same.argmin(axis=1))
-        found = lengths > 0
-        places = places[found]
-        return lengths[found], self._tokens[places - 1].astype(np.int64), places.astype(np.int64)
+        found = np.flatnonzero(lengths)
+        there: Ids = places[found].astype(np.int64)
+        return lengths[found].astype(np.int64), self._tokens[there - 1].astype(np.int64), there
 
     def pieces_of(self, places: Ids) -> Ids:
         """Index of the piece that each place is in."""

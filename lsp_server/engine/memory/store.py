@@ -26,8 +26,11 @@ CAPACITY = 10_000_000
 #: Tokens of one segment. Building one takes 60 bytes a token for a moment, so this bounds the memory.
 _SEGMENT = 3_000_000
 
-#: A segment is merged with one that is at most so many times its size.
-_RATIO = 4
+#: A segment is merged with the smaller ones if it is at most so many times their size.
+_RATIO = 2
+
+#: Segments that wait for a quiet moment; a question asks each of them.
+_MOST = 12
 
 #: Where a match stands, seen from the cursor; the index of its weight in ``mixture``.
 DEAD, WORKSPACE, DIRECTORY, OPEN, DELETED, BELOW, ABOVE = range(7)
@@ -93,6 +96,11 @@ class Memory:
         return sum(held.segment.size for held in (*self._cold, *self._hot.values()))
 
     @property
+    def segments(self) -> int:
+        """How many segments there are."""
+        return len(self._cold) + len(self._hot)
+
+    @property
     def footprint(self) -> int:
         """Bytes that the segments take."""
         return sum(held.segment.footprint for held in (*self._cold, *self._hot.values()))
@@ -117,7 +125,8 @@ class Memory:
     def learn(self, documents: Iterable[tuple[str, Sequence[Sequence[int]]]]) -> None:
         """Keep files, in place of what was known under their names; open documents stay as they are.
 
-        Builds a segment and may merge others: seconds where there are millions of tokens, so call it in the background.
+        Builds a segment, and merges some where they are many: seconds where there are millions of tokens, so call it in
+        the background.
         """
         fresh: list[tuple[str, Ids]] = []
         room = CAPACITY - self.size
@@ -129,6 +138,7 @@ class Memory:
             fresh += _pieces(name, pieces)
         if fresh:
             self._add(fresh)
+        if len(self._cold) > _MOST:
             self._merge()
 
     def forget(self, names: Iterable[str]) -> None:
@@ -139,12 +149,12 @@ class Memory:
                 self._open.discard(name)
 
     def tidy(self) -> None:
-        """Merge the documents that are no longer being written into larger segments; call it in the background."""
+        """Merge what is small into larger segments; call it in the background, when there is nothing more urgent."""
         with self._lock:
             settled = tuple(self._hot.values())[:-_HOT]
         if settled:
             self._add(_living(settled), replaced=settled)
-            self._merge()
+        self._merge()
 
     def view(self, own: str) -> "View":
         """What is remembered just now, as it looks from one document."""
@@ -207,7 +217,7 @@ class Memory:
             self._cold = tuple(sorted((*self._cold, fresh), key=lambda held: -held.segment.size))
 
     def _merge(self) -> None:
-        """Join segments until each is much larger than the next."""
+        """Join segments until each is much larger than all smaller ones together, or as large as any may be."""
         while True:
             with self._lock:
                 worth = self._worth_merging()
@@ -219,11 +229,18 @@ class Memory:
                 self._cold = tuple(held for held in self._cold if held not in worth)
 
     def _worth_merging(self) -> Sequence[_Held]:
-        """Two segments of about the same size, the smallest first; or one that is mostly dead."""
-        for smaller, larger in itertools.pairwise(reversed(self._cold)):
-            sizes = smaller.segment.size, larger.segment.size
-            if sizes[1] <= _RATIO * sizes[0] and sum(sizes) <= _SEGMENT:
-                return smaller, larger
+        """The smallest segments that together make one of their own kind; or one that is mostly dead."""
+        group: list[_Held] = []
+        size = 0
+        for held in reversed(self._cold):
+            if group and (held.segment.size > _RATIO * size or held.segment.size + size > _SEGMENT):
+                if len(group) > 1:
+                    return group
+                group, size = [], 0
+            group.append(held)
+            size += held.segment.size
+        if len(group) > 1:
+            return group
         return [held for held in self._cold if held.living < held.segment.size / 2][:1]
 
 

@@ -23,7 +23,7 @@ local open = {} ---@type table<integer, boolean> buffers that the server knows
 local wanted = {} ---@type table<integer, boolean> buffers that it should know
 local watched = {} ---@type table<integer, boolean> buffers whose changes are looked at
 local unheard = {} ---@type table<integer, integer> buffers that Neovim reports no more: the change last reported by us
-local on_attach, on_down ---@type fun(buf: integer), fun()
+local on_attach, on_down, on_more ---@type fun(buf: integer), fun(), fun(uri: string)
 local restart_wanted, told_missing = false, false
 
 local function call(client, method, ...)
@@ -136,6 +136,11 @@ local function configuration(root)
           set_status(word('state') or M.status.state, word('message'), word('model'))
         end
       end,
+      ['offhand/more'] = function(_, params)
+        if type(params) == 'table' and type(params.uri) == 'string' then
+          on_more(params.uri)
+        end
+      end,
     },
     on_attach = function(client, buf)
       if client.id == current_id then
@@ -245,9 +250,9 @@ local function attach(buf)
 end
 
 ---@param resolved offhand.Options
----@param callbacks { attached: fun(buf: integer), down: fun() }
+---@param callbacks { attached: fun(buf: integer), down: fun(), more: fun(uri: string) }
 function M.configure(resolved, callbacks)
-  chosen, on_attach, on_down = resolved, callbacks.attached, callbacks.down
+  chosen, on_attach, on_down, on_more = resolved, callbacks.attached, callbacks.down, callbacks.more
 end
 
 --- Makes a buffer known to the server, and starts it for the first one.

@@ -256,6 +256,15 @@ M.dismiss = M.guard(function()
   drop()
 end)
 
+--- The suggestion has got more lines than were shown: asks again, if it is still on the screen.
+---@param uri string of the document
+M.more = M.guard(function(uri)
+  if M.visible() and uri == vim.uri_from_bufnr(items[index].buf) then
+    cancel()
+    ask(AUTOMATIC)
+  end
+end)
+
 --- Shows the next suggestion; asks for one when none is shown.
 M.next = M.guard(function()
   if M.visible() then

@@ -52,7 +52,7 @@ function M.setup(given)
   for _, warning in ipairs(warnings) do
     client.say(warning, vim.log.levels.WARN)
   end
-  client.configure(chosen, { attached = ghost.guard(map_keys), down = ghost.dismiss })
+  client.configure(chosen, { attached = ghost.guard(map_keys), down = ghost.dismiss, more = ghost.more })
   for action, sequence in pairs(actions) do
     api.nvim_set_keymap('i', plug(action), sequence, { noremap = true, silent = true })
   end
