@@ -12,7 +12,7 @@ import msgspec
 from lsp_server.bench.compare import Change, change
 from lsp_server.bench.figures import Gate, Group, Share, gate, group, precision, ranked, share, speed
 from lsp_server.bench.files import Workspace
-from lsp_server.bench.lines import Case, Without, ask, prepare
+from lsp_server.bench.lines import Case, Without, ask, prepare, visit
 from lsp_server.bench.report import Measured, Product
 from lsp_server.bench.sample import Place
 from lsp_server.completion import workspace as workspaces
@@ -166,8 +166,10 @@ async def measure(
     unaided = [step for step in STEPS if not step.network]
     for session in (network, alone):
         await prepare(session, workspace.root)
-    for number, place in enumerate(places):
+    number = 0
+    async for place in visit((network, alone), places):
         turn = number % len(asked)
+        number += 1
         answers = [
             *await _answers(network, workspace, place, [*asked[turn:], *asked[:turn]]),
             *await _answers(alone, workspace, place, unaided),

@@ -6,7 +6,8 @@ the cases.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import itertools
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -115,16 +116,30 @@ async def measure(session: Session, workspace: Workspace, places: Sequence[Place
         EngineError: there is no engine any more that could answer.
     """
     await prepare(session, workspace.root)
-    for place in places:
+    async for place in visit((session,), places):
         for case in await ask(session, workspace, place, (session.without,)):
             yield case
     workspaces.leave(session)
 
 
+async def visit(sessions: Sequence[Session], places: Iterable[Place]) -> AsyncIterator[Place]:
+    """The places in order; behind those in a row in one file, the sessions know that file's text again.
+
+    In between nothing need be read: each question tells the memory what its document holds.
+    """
+    for source, those in itertools.groupby(places, lambda place: place.source):
+        for place in those:
+            yield place
+        for session in sessions:
+            forget(session, source.path.as_uri())
+        for session in sessions:
+            await workspaces.settled(session)
+
+
 async def ask(
     session: Session, workspace: Workspace, place: Place, ways: Sequence[Without]
 ) -> tuple[Case, ...]:
-    """Ask at one place, in a document that is open only for that, once in each of some ways.
+    """Ask at one place that ``visit`` came to, in a document that is open only for that, once in each of some ways.
 
     The first question evaluates the whole prompt; those after it find most of it evaluated, and take less time.
 
@@ -152,8 +167,7 @@ async def ask(
     finally:
         session.without = usual
         session.documents.close(uri)
-        forget(session, uri)
-        await workspaces.settled(session)
+        session.remembered.pop(uri, None)
 
 
 async def _question(session: Session, workspace: Workspace, place: Place, document: Document) -> Case:
