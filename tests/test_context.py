@@ -6,9 +6,12 @@ without: names that must not be there. text: without a tree, ``same`` as above (
 is absent) or the cursor class that it takes the cursor for.
 """
 
+from pathlib import Path
+
 import pytest
 from cases import Case, parametrize
 
+from lsp_server.base.errors import ResourceError
 from lsp_server.base.text import split_lines
 from lsp_server.context.extract import extract
 from lsp_server.context.languages import Grammar, Grammars
@@ -66,6 +69,23 @@ def test_context(case: Case, python: Grammar) -> None:
         assert textual.scopes == context.scopes
     else:
         assert textual.cursor == expect["text"]
+
+
+@parametrize("comments")
+def test_comments_without_a_grammar(case: Case) -> None:
+    """Where a comment begins is known of languages that have no parser."""
+    text, cursor = case.cursor()
+    lines, above = split_lines(text), split_lines(text[:cursor])
+    about = Grammars().without_grammar(case.sections["language"].strip())
+    found = extract(None, None, lines, len(above) - 1, len(above[-1]), about)
+    assert {"cursor": found.cursor} == case.values("expect")
+
+
+def test_a_damaged_table_of_comments_is_named(tmp_path: Path) -> None:
+    """It is no quiet loss: whoever starts is told what to do."""
+    (tmp_path / "comments.toml").write_text('rust = "//"\n')
+    with pytest.raises(ResourceError, match="comments cannot be used"):
+        Grammars(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ class Figures(msgspec.Struct, frozen=True):
         precision: share exactly right among the surest part of all places; the part is the key.
         curve: the same for drawing: pairs of part and precision.
         syntax_safe: share of what the gate shows that adds no parse error, where a grammar can tell.
+        syntax_lasting: the same, once what stands open at its end is closed there, see ``lines.Case``.
         filters: how many texts each filter changed or dropped.
         nothing: how many places got nothing, by reason.
     """
@@ -118,6 +119,7 @@ class Figures(msgspec.Struct, frozen=True):
     curve: tuple[tuple[float, float], ...]
     gate: Gate
     syntax_safe: Share
+    syntax_lasting: Share
     calibration: Calibration
     filters: dict[str, int]
     nothing: dict[str, int]
@@ -129,7 +131,7 @@ def figures(cases: Sequence[Case]) -> Figures:
     rest = [case for case in cases if case.kind == "rest"]
     whole = [case for case in cases if case.kind == "whole"]
     surest = ranked(rest)
-    shown = [case for case in rest if case.confidence and case.confidence.shown]
+    shown = _shown(rest)
     return Figures(
         all=group(rest),
         with_word=group([case for case in rest if not case.bare]),
@@ -142,13 +144,9 @@ def figures(cases: Sequence[Case]) -> Figures:
         whole_by_language=_groups(whole, lambda case: case.language),
         precision={f"{part:.1f}": precision(surest, part) for part in COVERAGES},
         curve=_curve(surest),
-        gate=Gate(
-            coverage=share(case.confidence is not None and case.confidence.shown for case in rest),
-            precision=share(case.exact for case in shown),
-            first_word=share(case.first_word for case in shown),
-            so_far=share(case.so_far for case in shown),
-        ),
+        gate=gate(rest),
         syntax_safe=share(case.new_errors <= 0 for case in shown if case.new_errors is not None),
+        syntax_lasting=share(case.lasting_errors <= 0 for case in shown if case.lasting_errors is not None),
         calibration=calibration(
             [(case.confidence.probability, case.exact) for case in rest if case.confidence]
         ),
@@ -182,6 +180,21 @@ def group(cases: Sequence[Case]) -> Group:
         first_word=share(case.first_word for case in cases),
         answered=share(case.predicted > 0 for case in cases),
     )
+
+
+def gate(cases: Sequence[Case]) -> Gate:
+    """What the gate in force makes of some cases."""
+    shown = _shown(cases)
+    return Gate(
+        coverage=share(case.confidence is not None and case.confidence.shown for case in cases),
+        precision=share(case.exact for case in shown),
+        first_word=share(case.first_word for case in shown),
+        so_far=share(case.so_far for case in shown),
+    )
+
+
+def _shown(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if case.confidence and case.confidence.shown]
 
 
 def ranked(cases: Sequence[Case]) -> list[Case]:

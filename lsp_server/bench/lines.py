@@ -5,24 +5,34 @@ line's rest is neither in the document nor in the memory. Does not know how a se
 the cases.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from lsp_server.base.errors import EngineError
 from lsp_server.base.text import byte_length, content
 from lsp_server.bench.files import Workspace, read
+from lsp_server.bench.openings import endings
 from lsp_server.bench.sample import Kind, Place, hole
 from lsp_server.bench.score import length_class, place_class, score
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion import workspace as workspaces
+from lsp_server.completion.look import look
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.remember import forget
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
-from lsp_server.completion.types import Snapshot
+from lsp_server.completion.types import Snapshot, Suggestion
 from lsp_server.context.syntax import new_errors
+from lsp_server.engine.messages import Stage
+from lsp_server.workspace.documents import Document
+
+#: What is left out of the pipeline for a question, see ``Session.without``.
+Without = frozenset[Stage | Literal["filters"]]
 
 
 class Confidence(msgspec.Struct, frozen=True):
@@ -61,6 +71,8 @@ class Case(msgspec.Struct, frozen=True):
         reason: why there was nothing.
         new_errors: parse errors that the text adds; ``None`` without a grammar.
         milliseconds: from the question to the answer.
+        lasting_errors: the same as ``new_errors``, once the brackets and strings of several lines that stand open
+            at the text's end are closed there.
     """
 
     workspace: str
@@ -85,6 +97,7 @@ class Case(msgspec.Struct, frozen=True):
     reason: str
     new_errors: int | None
     milliseconds: float
+    lasting_errors: int | None = None
 
 
 async def prepare(session: Session, root: Path) -> None:
@@ -103,44 +116,83 @@ async def measure(session: Session, workspace: Workspace, places: Sequence[Place
         EngineError: there is no engine any more that could answer.
     """
     await prepare(session, workspace.root)
-    for place in places:
-        case = await _ask(session, workspace, place)
-        if case is not None:
+    async for place in visit((session,), places):
+        for case in await ask(session, workspace, place, (session.without,)):
             yield case
     workspaces.leave(session)
 
 
-async def _ask(session: Session, workspace: Workspace, place: Place) -> Case | None:
-    """One question in a document of its own; ``None`` when the file is gone meanwhile."""
+async def visit(sessions: Sequence[Session], places: Iterable[Place]) -> AsyncIterator[Place]:
+    """The places in order; behind those in a row in one file, the sessions know that file's text again.
+
+    In between nothing need be read: each question tells the memory what its document holds.
+    """
+    for source, those in itertools.groupby(places, lambda place: place.source):
+        for place in those:
+            yield place
+        for session in sessions:
+            forget(session, source.path.as_uri())
+        for session in sessions:
+            await workspaces.settled(session)
+
+
+async def ask(
+    session: Session, workspace: Workspace, place: Place, ways: Sequence[Without]
+) -> tuple[Case, ...]:
+    """Ask at one place that ``visit`` came to, in a document that is open only for that, once in each of some ways.
+
+    The first question evaluates the whole prompt; those after it find most of it evaluated, and take less time.
+
+    Args:
+        session: prepared for the workspace.
+
+    Returns:
+        a case for each of the ways; none when the file is gone meanwhile.
+
+    Raises:
+        EngineError: there is no engine any more that could answer.
+    """
     lines = read(place.source.path)
     if lines is None or place.line >= len(lines):
-        return None
+        return ()
+    uri = place.source.path.as_uri()
+    document = session.documents.open(uri, place.source.language.editors_id, 0, "".join(hole(lines, place)))
+    usual = session.without
+    try:
+        cases = []
+        for without in ways:
+            session.without = without
+            cases.append(await _question(session, workspace, place, document))
+        return tuple(cases)
+    finally:
+        session.without = usual
+        session.documents.close(uri)
+        session.remembered.pop(uri, None)
+
+
+async def _question(session: Session, workspace: Workspace, place: Place, document: Document) -> Case:
     if session.state() in ("error", "disabled"):
         raise EngineError(f"The engine stopped: {session.status()['message'] or session.state()}")
-    uri = place.source.path.as_uri()
     language = place.source.language
-    document = session.documents.open(uri, language.editors_id, 0, "".join(hole(lines, place)))
+    grammar = session.grammar(language.editors_id)
+    # Asked for explicitly: then the verdict on showing it unasked is noted and not applied.
+    snapshot = snapshots.take(document, grammar, place.line, place.column, invoked=True)
     try:
-        grammar = session.grammar(language.editors_id)
-        # Asked for explicitly: then the verdict on showing it unasked is noted and not applied.
-        snapshot = snapshots.take(document, grammar, place.line, place.column, invoked=True)
-        trace = Trace(session.next_id(), snapshot.path, place.line + 1, place.column + 1, "bench")
-        suggestion = await complete(session, snapshot, trace)
-        text = suggestion.text if suggestion else ""
-        tree = document.parse(grammar) if grammar and text else None
-        errors = (
-            new_errors(grammar, tree, *_bytes(snapshot, suggestion.replace), text)
-            if grammar and tree and suggestion
-            else None
-        )
+        trace, suggestion = await _answer(session, snapshot)
+        first = trace
+        if session.streaming is not None:
+            # These were a block's first lines. What counts is what stands there in the end.
+            await asyncio.wait({session.streaming})
+            session.streaming = None
+            trace, suggestion = await _answer(session, snapshot)
     finally:
-        session.documents.close(uri)
-        forget(session, uri)
-        await workspaces.settled(session)
+        session.stop_speculation()
         session.cache.clear()
-    before = content(lines[place.line])[: place.column]
+    text = suggestion.text if suggestion else ""
+    before = content(document.lines[place.line])[: place.column]
     result = score(language, before, text, place.truth)
     offered = [line for line in text.split("\n") if line.strip()]
+    errors, lasting = await _errors(session, document, snapshot, suggestion)
     return Case(
         workspace=workspace.name,
         language=language.name,
@@ -159,12 +211,35 @@ async def _ask(session: Session, workspace: Workspace, place: Place) -> Case | N
         first_word=result.first_word,
         so_far=result.so_far,
         confidence=confidence(trace) if offered else None,
-        source=trace.source,
+        source=first.source,
         filters=tuple(step["filter"] for step in trace.filters),
         reason=trace.reason,
         new_errors=errors,
-        milliseconds=round(trace.total_ms, 2),
+        milliseconds=round(first.total_ms, 2),
+        lasting_errors=lasting,
     )
+
+
+async def _answer(session: Session, snapshot: Snapshot) -> tuple[Trace, Suggestion | None]:
+    trace = Trace(session.next_id(), snapshot.path, snapshot.line + 1, snapshot.column + 1, "bench")
+    return trace, await complete(session, snapshot, trace)
+
+
+async def _errors(
+    session: Session, document: Document, snapshot: Snapshot, suggestion: Suggestion | None
+) -> tuple[int | None, int | None]:
+    """Parse errors that a suggestion adds: as it is, and with what it leaves open closed behind it."""
+    grammar = session.grammar(snapshot.language)
+    tree = document.parse(grammar) if grammar and suggestion and suggestion.text else None
+    if grammar is None or suggestion is None or tree is None:
+        return None, None
+    text, place = suggestion.text, _bytes(snapshot, suggestion.replace)
+    errors = new_errors(grammar, tree, *place, text)
+    if errors is None or errors <= 0:
+        return errors, errors
+    around = (await look(snapshot, grammar, ())).surroundings
+    tries = [new_errors(grammar, tree, *place, text + ending) for ending in endings(around, text)]
+    return errors, min([errors, *(found for found in tries if found is not None)])
 
 
 def confidence(trace: Trace) -> Confidence:

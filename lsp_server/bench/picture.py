@@ -7,10 +7,10 @@ from xml.sax.saxutils import escape
 from lsp_server.bench.figures import Calibration, Figures, Gate, Group, Share
 from lsp_server.bench.report import Report
 
-_WIDTH, _MARGIN, _GAP = 1000, 40, 40
-_PANEL = (_WIDTH - 2 * _MARGIN - _GAP) / 2
+WIDTH, MARGIN, GAP = 1000, 40, 40
+PANEL = (WIDTH - 2 * MARGIN - GAP) / 2
 _PLOT_HEIGHT = 270
-_ROW = 28
+ROW = 28
 
 #: Workspaces that are named in the title; more are counted.
 _NAMED = 4
@@ -18,7 +18,7 @@ _NAMED = 4
 #: Groups of fewer cases are not drawn.
 _FEW = 10
 
-_STYLE = """\
+STYLE = """\
 text { font-family: system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; font-size: 13px; fill: #3d4852 }
 .title { font-size: 22px; font-weight: 600; fill: #1b2733 }
 .head { font-size: 15px; font-weight: 600; fill: #1b2733 }
@@ -56,42 +56,54 @@ def picture(report: Report) -> str:
     languages = _large(figures.by_language)
     named = ("language", languages) if len(languages) > 1 else ("workspace", figures.by_workspace)
     places = _large(figures.by_place)
-    below = len(figures.by_length) * _ROW + 50
-    bars_height = max(below + len(places) * _ROW, len(named[1]) * _ROW)
+    below = len(figures.by_length) * ROW + 50
+    bars_height = max(below + len(places) * ROW, len(named[1]) * ROW)
     plots_top = 220
     bars_top = plots_top + _PLOT_HEIGHT + 95
     height = bars_top + bars_height + 75
-    left, right = _MARGIN, _MARGIN + _PANEL + _GAP
+    left, right = MARGIN, MARGIN + PANEL + GAP
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-        f'width="{_WIDTH}" height="{height}" role="img" aria-label="Completion quality">',
-        f"<style>{_STYLE}</style>",
-        f'<rect width="{_WIDTH}" height="{height}" rx="12" fill="#fff"/>',
         *_title(report),
         *_curve(_plot(left, plots_top), figures),
         *_calibration(_plot(right, plots_top), figures.calibration),
-        *_bars(left, bars_top, "Exactly right by length of the rest, in characters", figures.by_length),
-        *_bars(left, bars_top + below, "Exactly right by what the cursor is behind", places),
-        *_bars(right, bars_top, f"Exactly right by {named[0]}", named[1]),
-        _text(
-            _MARGIN,
+        *bars(
+            left, bars_top, "Exactly right by length of the rest, in characters", _exact(figures.by_length)
+        ),
+        *bars(left, bars_top + below, "Exactly right by what the cursor is behind", _exact(places)),
+        *bars(right, bars_top, f"Exactly right by {named[0]}", _exact(named[1])),
+        text(
+            MARGIN,
             height - 22,
             "Orange whiskers are one standard error. Whatever was not answered counts as wrong. "
             f"Groups of fewer than {_FEW} places are left out.",
             "small",
         ),
-        "</svg>",
     ]
-    return "\n".join(parts) + "\n"
+    return sheet(height, "Completion quality", parts)
+
+
+def sheet(height: float, label: str, parts: Iterable[str]) -> str:
+    """A picture ``WIDTH`` wide of some elements.
+
+    Args:
+        label: what it shows, for those who cannot see it.
+    """
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'width="{WIDTH}" height="{height}" role="img" aria-label="{escape(label)}">',
+        f"<style>{STYLE}</style>",
+        f'<rect width="{WIDTH}" height="{height}" rx="12" fill="#fff"/>',
+    )
+    return "\n".join((*head, *parts, "</svg>")) + "\n"
 
 
 def _title(report: Report) -> Iterator[str]:
     figures, product = report.figures, report.product
-    yield _text(_MARGIN, 48, "How often Offhand completes the line as it was", "title")
+    yield text(MARGIN, 48, "How often Offhand completes the line as it was", "title")
     names = [place.name for place in report.workspaces]
     where = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} workspaces"
-    yield _text(
-        _MARGIN,
+    yield text(
+        MARGIN,
         72,
         f"{figures.all.n} random cursors and {figures.whole.n} whole lines in {where}; "
         f"Offhand {product.version}, model {product.model}, seed {report.seed}",
@@ -105,11 +117,11 @@ def _title(report: Report) -> Iterator[str]:
         (gate.precision, "of the shown exactly right"),
         (gate.first_word, "first word of the shown right"),
     )
-    step = (_WIDTH - 2 * _MARGIN) / len(numbers)
+    step = (WIDTH - 2 * MARGIN) / len(numbers)
     for index, (number, meaning) in enumerate(numbers):
-        x = _MARGIN + index * step
-        yield _text(x, 126, _percent(number), "big")
-        yield _text(x, 147, meaning, "small")
+        x = MARGIN + index * step
+        yield text(x, 126, _percent(number), "big")
+        yield text(x, 147, meaning, "small")
 
 
 def _curve(box: _Box, figures: Figures) -> Iterator[str]:
@@ -129,7 +141,7 @@ def _gate(box: _Box, gate: Gate) -> Iterator[str]:
         return
     x, y = box.at(gate.coverage.share, gate.precision.share)
     yield f'<circle class="gate" cx="{x}" cy="{y}" r="7"/>'
-    yield _text(x + 4, y + 26, "what the gate shows", "small end")
+    yield text(x + 4, y + 26, "what the gate shows", "small end")
 
 
 def _calibration(box: _Box, calibration: Calibration) -> Iterator[str]:
@@ -143,24 +155,29 @@ def _calibration(box: _Box, calibration: Calibration) -> Iterator[str]:
         yield f'<circle class="dot" cx="{x}" cy="{y}" r="5"/>'
     if calibration.error is not None and calibration.brier is not None:
         x, y = box.at(0.98, 0.05)
-        yield _text(x, y - 18, f"calibration error {calibration.error:.3f}", "small end")
-        yield _text(x, y, f"Brier score {calibration.brier:.3f}", "small end")
+        yield text(x, y - 18, f"calibration error {calibration.error:.3f}", "small end")
+        yield text(x, y, f"Brier score {calibration.brier:.3f}", "small end")
 
 
-def _bars(left: float, top: float, title: str, groups: Mapping[str, Group]) -> Iterator[str]:
-    yield _text(left, top, title, "head")
-    start, width = left + 110, _PANEL - 110 - 105
-    for row, (name, group) in enumerate(groups.items()):
-        share, error = group.exact.share or 0.0, group.exact.error or 0.0
-        y = top + 20 + row * _ROW
+def bars(left: float, top: float, title: str, shares: Mapping[str, Share]) -> Iterator[str]:
+    """A panel with a bar for each share, ``ROW`` high."""
+    yield text(left, top, title, "head")
+    start, width = left + 110, PANEL - 110 - 105
+    for row, (name, found) in enumerate(shares.items()):
+        share, error = found.share or 0.0, found.error or 0.0
+        y = top + 20 + row * ROW
         middle = y + 9
-        yield _text(start - 10, y + 13, name, "end")
+        yield text(start - 10, y + 13, name, "end")
         yield f'<rect class="back" x="{start}" y="{y}" width="{width:.1f}" height="18" rx="4"/>'
         yield f'<rect class="bar" x="{start}" y="{y}" width="{share * width:.1f}" height="18" rx="4"/>'
         x1, x2 = (start + min(max(share + sign * error, 0.0), 1.0) * width for sign in (-1, 1))
         yield f'<line class="error" x1="{x1:.1f}" y1="{middle}" x2="{x2:.1f}" y2="{middle}"/>'
-        yield _text(start + width + 10, y + 13, f"{100 * share:.0f} %")
-        yield _text(left + _PANEL, y + 13, f"n {group.n}", "small end")
+        yield text(start + width + 10, y + 13, f"{100 * share:.0f} %")
+        yield text(left + PANEL, y + 13, f"n {found.n}", "small end")
+
+
+def _exact(groups: Mapping[str, Group]) -> dict[str, Share]:
+    return {name: group.exact for name, group in groups.items()}
 
 
 def _large(groups: Mapping[str, Group]) -> dict[str, Group]:
@@ -168,32 +185,33 @@ def _large(groups: Mapping[str, Group]) -> dict[str, Group]:
 
 
 def _plot(left: float, top: float) -> _Box:
-    return _Box(left + 45, top, _PANEL - 55, _PLOT_HEIGHT)
+    return _Box(left + 45, top, PANEL - 55, _PLOT_HEIGHT)
 
 
 def _frame(box: _Box, title: str, across: str, up: str) -> Iterator[str]:
-    yield _text(box.left - 45, box.top - 22, title, "head")
+    yield text(box.left - 45, box.top - 22, title, "head")
     for tick in _ticks():
         (x, bottom), (_, top) = box.at(tick, 0), box.at(tick, 1)
         (left, y), (right, _) = box.at(0, tick), box.at(1, tick)
         yield f'<line class="grid" x1="{x}" y1="{bottom}" x2="{x}" y2="{top}"/>'
         yield f'<line class="grid" x1="{left}" y1="{y}" x2="{right}" y2="{y}"/>'
-        yield _text(x, bottom + 18, f"{tick:.0%}".replace("%", " %"), "small middle")
+        yield text(x, bottom + 18, f"{tick:.0%}".replace("%", " %"), "small middle")
         if tick:
-            yield _text(left - 8, y + 4, f"{tick:.0%}".replace("%", " %"), "small end")
+            yield text(left - 8, y + 4, f"{tick:.0%}".replace("%", " %"), "small end")
     x, y = box.at(0.5, 0)
-    yield _text(x, y + 38, across, "small middle")
+    yield text(x, y + 38, across, "small middle")
     x, y = box.at(1, 1)
-    yield _text(x, y - 9, up, "small end")
+    yield text(x, y - 9, up, "small end")
 
 
 def _ticks() -> Iterable[float]:
     return (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
-def _text(x: float, y: float, text: str, style: str = "") -> str:
+def text(x: float, y: float, words: str, style: str = "") -> str:
+    """A line of text; ``y`` is its base line, ``style`` names classes of ``STYLE``."""
     named = f' class="{style}"' if style else ""
-    return f'<text x="{x:g}" y="{y:g}"{named}>{escape(text)}</text>'
+    return f'<text x="{x:g}" y="{y:g}"{named}>{escape(words)}</text>'
 
 
 def _percent(share: Share) -> str:

@@ -1,12 +1,14 @@
 """A run's report: what was measured, on what, with which outcome. Knows its JSON; knows no terminal and no picture."""
 
 import math
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 import lsp_server
+from lsp_server.base.errors import OffhandError
 from lsp_server.bench.figures import Figures
 from lsp_server.completion.session import Session
 
@@ -76,10 +78,43 @@ def to_json(report: Report, *, kept: bool = False) -> bytes:
         kept: for a file that is kept in git: without times, which differ from run to run, and without the many points
             of the curve.
     """
-    plain = _rounded(msgspec.to_builtins(report))
-    if kept:
-        del plain["figures"]["speed"], plain["figures"]["curve"]
+    return plain_json(report, ("speed", "curve") if kept else ())
+
+
+def plain_json(value: msgspec.Struct, without: Collection[str] = ()) -> bytes:
+    """Any report as indented JSON, numbers with at most four digits behind the point.
+
+    Args:
+        without: fields that are left out wherever they stand.
+    """
+    plain = _rounded(msgspec.to_builtins(value), without)
     return msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n"
+
+
+def check_kept(path: Path, workspaces: Iterable[Measured]) -> None:
+    """Make sure that a kept result is replaced by one of the same source files.
+
+    Raises:
+        OffhandError: a workspace has the name and commit that it has there, and other files; or the result that is
+            there cannot be read.
+    """
+    try:
+        kept = msgspec.json.decode(path.read_bytes(), type=_Kept).workspaces
+    except FileNotFoundError:
+        return
+    except (OSError, msgspec.DecodeError) as error:
+        raise OffhandError(f"{path} is no kept result: {error}. Name another file.") from error
+    known = {(place.name, place.commit): place.fingerprint for place in kept if place.commit}
+    for place in workspaces:
+        if known.get((place.name, place.commit), place.fingerprint) != place.fingerprint:
+            raise OffhandError(
+                f"The source files of {place.name} are not those of {place.commit} that {path} was measured on. "
+                "Check the commit, or remove the file if other files are meant to be measured."
+            )
+
+
+class _Kept(msgspec.Struct):
+    workspaces: tuple[Measured, ...]
 
 
 def write(path: Path, data: bytes) -> None:
@@ -92,10 +127,9 @@ def write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _rounded(value: Any) -> Any:
-    """Numbers with at most four digits behind the point."""
+def _rounded(value: Any, without: Collection[str]) -> Any:
     if isinstance(value, float):
         return round(value, 4) if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {name: _rounded(inner) for name, inner in value.items()}
-    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {name: _rounded(inner, without) for name, inner in value.items() if name not in without}
+    return [_rounded(inner, without) for inner in value] if isinstance(value, list | tuple) else value

@@ -66,7 +66,7 @@ def sample(sources: Sequence[Source], rest: int, whole: int, seed: int) -> list[
     """
     files = [_File(source, seed) for source in sources]
     chosen = [*_draw(files, "rest", rest), *_draw(files, "whole", whole)]
-    return sorted(chosen, key=lambda place: (place.kind, place.source.name, place.line))
+    return sorted(chosen, key=lambda place: (place.source.name, place.line, place.kind))
 
 
 class _File:

@@ -1,9 +1,9 @@
 """A report as text for a terminal. Only words and lines; colours are the caller's business."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from lsp_server.bench.figures import Figures, Group, Share
-from lsp_server.bench.report import Report
+from lsp_server.bench.report import Measured, Product, Report
 
 _BAR = 20
 
@@ -14,18 +14,23 @@ def table(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    product, figures = report.product, report.figures
-    yield f"Offhand {product.version}, model {product.model}, sha256 {product.sha256[:12]}, seed {report.seed}"
-    for place in report.workspaces:
+    figures = report.figures
+    yield from head(report.product, report.seed, report.workspaces)
+    yield ""
+    yield from _groups(figures)
+    yield ""
+    yield from _gate(figures)
+
+
+def head(product: Product, seed: int, workspaces: Iterable[Measured]) -> Iterator[str]:
+    """What was measured, and where."""
+    yield f"Offhand {product.version}, model {product.model}, sha256 {product.sha256[:12]}, seed {seed}"
+    for place in workspaces:
         commit = f" {place.commit[:10]}" if place.commit else ""
         yield (
             f"  {place.name}{commit}: {place.rest} rests of lines and {place.whole} whole lines "
             f"from {place.files_asked} of {place.files} files"
         )
-    yield ""
-    yield from _groups(figures)
-    yield ""
-    yield from _gate(figures)
 
 
 def _groups(figures: Figures) -> Iterator[str]:
@@ -79,7 +84,10 @@ def _gate(figures: Figures) -> Iterator[str]:
         yield (
             f"probability           calibration error {calibration.error:.3f}, Brier {calibration.brier:.3f}"
         )
-    yield f"syntax                {percent(safe)} of {safe.n} shown texts add no parse error"
+    yield (
+        f"syntax                {percent(safe)} of {safe.n} shown texts add no parse error; "
+        f"{percent(figures.syntax_lasting)} when what stands open at their ends is closed"
+    )
     counts = ", ".join(f"{name} {count}" for name, count in figures.filters.items())
     yield f"filters               {counts or 'changed nothing'}"
     for reason, count in figures.nothing.items():

@@ -8,7 +8,7 @@ from lsp_server.base.text import content
 from lsp_server.completion.judge import Judge
 from lsp_server.completion.types import Snapshot, Surroundings
 from lsp_server.context.extract import extract, scopes_around, string_at
-from lsp_server.context.languages import UNKNOWN, Grammar
+from lsp_server.context.languages import UNKNOWN, Grammar, Language
 from lsp_server.context.syntax import Tree, Unparsed, parse
 from lsp_server.context.types import Context, Scope
 
@@ -30,14 +30,24 @@ class View(msgspec.Struct, frozen=True):
         return scopes_around(self.grammar, self.tree, self.snapshot.lines, line)
 
 
-async def look(snapshot: Snapshot, grammar: Grammar | None, special_tokens: tuple[str, ...]) -> View:
-    """Read the syntax around the cursor. Waits only where the document is too large to be parsed in passing."""
+async def look(
+    snapshot: Snapshot,
+    grammar: Grammar | None,
+    special_tokens: tuple[str, ...],
+    about: Language = UNKNOWN,
+) -> View:
+    """Read the syntax around the cursor. Waits only where the document is too large to be parsed in passing.
+
+    Args:
+        about: what is known of the language where there is no grammar.
+    """
+    about = grammar.about if grammar else about
     tree = snapshot.syntax
     if isinstance(tree, Unparsed):
         unparsed, tree = tree, None
         if grammar is not None:
             tree = await asyncio.get_running_loop().run_in_executor(None, parse, grammar, unparsed)
-    context = extract(grammar, tree, snapshot.lines, snapshot.line, snapshot.column)
+    context = extract(grammar, tree, snapshot.lines, snapshot.line, snapshot.column, about)
     judge = Judge(snapshot, grammar, tree) if grammar is not None and tree is not None else None
     line = content(snapshot.lines[snapshot.line])
     first = max(0, snapshot.line - _NEIGHBOURS)
@@ -52,7 +62,7 @@ async def look(snapshot: Snapshot, grammar: Grammar | None, special_tokens: tupl
         language=context.language,
         block_indent=context.block_indent,
         special_tokens=special_tokens,
-        line_comments=(grammar.about if grammar else UNKNOWN).line_comments,
+        line_comments=about.line_comments,
         new_errors=judge.new_errors if judge else None,
         unresolved=judge.unresolved if judge else None,
     )

@@ -55,7 +55,8 @@ async def _complete(
     _wanted(session, snapshot)
     model = await _model(session)
     special_tokens = tuple(model.manifest.special_tokens)
-    view = await look(snapshot, session.grammar(snapshot.language), special_tokens)
+    about = session.grammars.without_grammar(snapshot.language)
+    view = await look(snapshot, session.grammar(snapshot.language), special_tokens, about)
     _keep_tree(session, view)
     trace.cursor = view.context.cursor
     silence = _silence(session, view)

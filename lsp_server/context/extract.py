@@ -37,7 +37,12 @@ _BELOW = 1000
 
 
 def extract(
-    grammar: Grammar | None, tree: Tree | None, lines: Sequence[str], line: int, column: int
+    grammar: Grammar | None,
+    tree: Tree | None,
+    lines: Sequence[str],
+    line: int,
+    column: int,
+    about: Language = UNKNOWN,
 ) -> Context:
     """Read the context of a cursor.
 
@@ -45,8 +50,9 @@ def extract(
         tree: of exactly these lines; without one the text alone is read, as well as that goes.
         lines: LSP line ends kept.
         line, column: inside the document; column in code points.
+        about: what is known of the language where there is no grammar.
     """
-    about = grammar.about if grammar else UNKNOWN
+    about = grammar.about if grammar else about
     if grammar is None or len(lines[line]) > MAX_PIECE:
         tree = None
     page = Page(about, lines, tree.root if tree else None)

@@ -3,7 +3,8 @@
 A folder holds ``language.toml`` (the fields of ``Language``) and two queries: ``imports.scm``, which captures
 import statements as ``@import``, and ``names.scm`` (see ``context.names``). A third, ``uses.scm`` (see
 ``context.unresolved``), goes with the field ``builtins``. The parser itself is a package
-from PyPI, named in ``language.toml``. Does not know what the queries' answers are used for.
+from PyPI, named in ``language.toml``. Of languages without a folder only their comments are known, from
+``comments.toml``. Does not know what the queries' answers are used for.
 """
 
 import fnmatch
@@ -16,7 +17,7 @@ import tree_sitter
 from msgspec import Meta
 
 from lsp_server.base import resources
-from lsp_server.base.errors import GrammarError
+from lsp_server.base.errors import GrammarError, ResourceError
 
 _Word = Annotated[str, Meta(min_length=1)]
 
@@ -122,7 +123,7 @@ class Grammars:
     """The shipped languages. Holds what was loaded, so that each is loaded once.
 
     Raises:
-        ResourceError: there is no ``grammars/`` folder.
+        ResourceError: there is no ``grammars/`` folder, or its ``comments.toml`` is damaged.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -130,6 +131,7 @@ class Grammars:
         self._loaded: dict[str, Grammar | None] = {}
         self._languages: dict[str, Language] = {}
         self._folder = folder or resources.directory("grammars")
+        self._undescribed = _undescribed(self._folder / "comments.toml")
         for path in sorted(self._folder.glob("*/language.toml")):
             name = path.parent.name
             try:
@@ -157,6 +159,10 @@ class Grammars:
                 return name
         return None
 
+    def without_grammar(self, language: str) -> Language:
+        """What is taken for granted of a language that has no folder here, given the editor's id."""
+        return self._undescribed.get(language, UNKNOWN)
+
     def load(self, language: str) -> Grammar | None:
         """The grammar, given its name or one of the editors' ids; ``None`` when there is none.
 
@@ -182,3 +188,16 @@ class Grammars:
                 ) from error
             self._loaded[name] = Grammar(self._languages[name], imports, names, uses)
         return self._loaded[name]
+
+
+def _undescribed(table: Path) -> dict[str, Language]:
+    """What is known of languages by their comments alone."""
+    try:
+        comments = msgspec.toml.decode(table.read_bytes(), type=dict[str, tuple[_Word, ...]])
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:  # msgspec's and Unicode's errors are ValueErrors
+        raise ResourceError(
+            f"Offhand's table of comments cannot be used: {error}. Install Offhand again."
+        ) from error
+    return {name: msgspec.structs.replace(UNKNOWN, line_comments=marks) for name, marks in comments.items()}

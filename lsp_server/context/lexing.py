@@ -108,7 +108,7 @@ def unclosed(code: str) -> tuple[list[int], int]:
 def _token(about: Language) -> re.Pattern[str]:
     """What ends plain code: the start of a comment or of a string."""
     quotes = "|".join(map(re.escape, about.strings))
-    comments = "|".join(map(re.escape, about.line_comments))
+    comments = "|".join(map(re.escape, about.line_comments)) or r"(?!)"
     return re.compile(rf"(?P<prefix>\b[A-Za-z]{{1,2}})?(?P<quote>{quotes})|(?:{comments})")
 
 
