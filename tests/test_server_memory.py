@@ -1,11 +1,12 @@
 """The server and the memory of the workspace, over stdio: other files are known, ignored ones are not."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.rawclient import RawClient
+from tests.rawclient import PATIENCE, RawClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -31,14 +32,6 @@ async def started(tmp_path: Path, project: Path, **more: Any) -> RawClient:
     return client
 
 
-async def read(client: RawClient, documents: int) -> None:
-    """Wait until the memory holds so many documents and there is nothing left to read."""
-    while (memory := (await client.command("offhand.status"))["memory"])["reading"] or memory[
-        "documents"
-    ] != documents:
-        pass
-
-
 async def ask(client: RawClient, project: Path, typed: str) -> str | None:
     """What is suggested behind a text in a new document of the project."""
     uri = (project / "new.py").as_uri()
@@ -48,63 +41,63 @@ async def ask(client: RawClient, project: Path, typed: str) -> str | None:
     return item["insertText"] if item else None
 
 
+async def becomes(client: RawClient, project: Path, typed: str, expected: str | None) -> None:
+    """Wait until that is what is suggested: files are read when there is time."""
+
+    async def wait() -> None:
+        while await ask(client, project, typed) != expected:
+            pass
+
+    await asyncio.wait_for(wait(), PATIENCE)
+
+
 async def test_the_files_of_the_workspace_are_known(tmp_path: Path, project: Path) -> None:
     """Also as they change and go; those that git ignores never were."""
     client = await started(tmp_path, project)
-    await read(client, 1)
-    assert await ask(client, project, "zebra.gra") == 'ze("meadow", 7)'
-    assert await ask(client, project, "okapi.hi") is None
+    await becomes(client, project, "zebra.gra", 'ze("meadow", 7)')
+    await becomes(client, project, "okapi.hi", None)
     (project / "zoo.py").write_text('zebra.graze("hill")\n' * 3)
     (project / "more.py").write_text("lion.sleep()\n" * 3)
-    await read(client, 2)
-    assert await ask(client, project, "zebra.gra") == 'ze("hill")'
+    await becomes(client, project, "zebra.gra", 'ze("hill")')
     (project / "zoo.py").unlink()
-    await read(client, 1)
-    assert await ask(client, project, "zebra.gra") is None
-    assert await ask(client, project, "lion.sl") == "eep()"
+    await becomes(client, project, "zebra.gra", None)
+    await becomes(client, project, "lion.sl", "eep()")
     await client.close()
 
 
 async def test_an_open_document_counts_more_than_its_file(tmp_path: Path, project: Path) -> None:
     """What was changed in the editor is known before it is saved; closed without saving, the file is what counts."""
     client = await started(tmp_path, project)
-    await read(client, 1)
     uri = (project / "zoo.py").as_uri()
     client.open('zebra.graze("hill")\n' * 3, uri)
-    assert await ask(client, project, "zebra.gra") == 'ze("hill")'
+    await becomes(client, project, "zebra.gra", 'ze("hill")')
     client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-    await read(client, 1)
-    assert await ask(client, project, "zebra.gra") == 'ze("meadow", 7)'
+    await becomes(client, project, "zebra.gra", 'ze("meadow", 7)')
     await client.close()
 
 
 async def test_the_memory_survives_the_worker(tmp_path: Path, project: Path) -> None:
     """A new worker reads the files again."""
     client = await started(tmp_path, project)
-    await read(client, 1)
     await client.command("offhand.restartWorker")
-    await read(client, 1)
-    assert await ask(client, project, "zebra.gra") == 'ze("meadow", 7)'
+    await becomes(client, project, "zebra.gra", 'ze("meadow", 7)')
     await client.close()
 
 
 async def test_folders_come_and_go_and_may_be_left_alone(tmp_path: Path, project: Path) -> None:
     """The setting 'workspace' ends the reading; folders are added and removed while the server runs."""
     client = await started(tmp_path, project, workspace=False)
-    assert await ask(client, project, "zebra.gra") is None
+    await becomes(client, project, "zebra.gra", None)
     client.notify("workspace/didChangeConfiguration", {"settings": {"offhand": {**ALONE, "workspace": True}}})
-    await read(client, 1)
-    assert await ask(client, project, "zebra.gra") == 'ze("meadow", 7)'
+    await becomes(client, project, "zebra.gra", 'ze("meadow", 7)')
     other = tmp_path / "other"
     other.mkdir()
     (other / "sea.py").write_text('whale.dive("deep")\n' * 3)
     folder = {"uri": other.as_uri(), "name": "other"}
     client.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": [folder], "removed": []}})
-    await read(client, 2)
-    assert await ask(client, project, "whale.di") == 've("deep")'
+    await becomes(client, project, "whale.di", 've("deep")')
     client.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": [folder]}})
-    await read(client, 1)
-    assert await ask(client, project, "whale.di") is None
+    await becomes(client, project, "whale.di", None)
     await client.close()
 
 
