@@ -55,6 +55,8 @@ def _ends(text: str, candidate: Candidate, around: Surroundings) -> list[str]:
     missing = "".join(item.lstrip("f") for item in reversed(opened[kept:]))
     if opened and opened[-1].lstrip("f") in ("'", '"'):
         return []
+    if said.endswith(",") and not opened and around.language == "python":
+        return []  # only inside brackets the next line goes on
     ends = []
     if last.startswith("@") and around.language == "python":
         margin = leading(around.before if "\n" not in said else said.rpartition("\n")[2])
