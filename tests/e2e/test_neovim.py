@@ -174,7 +174,7 @@ vim.api.nvim_set_decoration_provider(vim.api.nvim_create_namespace('test'), {
 def test_further_lines_are_added_to_what_is_shown(neovim: Session, stub: Stub) -> None:
     """The first line comes at once; when the server says that there is more it is asked again, and gets taken whole."""
     first, whole = {"text": "x):"}, {"text": "x):\n    return x", "command": True}
-    stub.start([{"before": "def f(", "items": [first], "more": [whole]}])
+    stub.start({"before": "def f(", "items": [first], "more": [whole]})
     neovim.keys("idef f(")
     wait_for(lambda: neovim.ghost() == ["x):", "    return x"], "both lines")
     assert stub.asked() == 2
