@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
 import numpy as np
 import pytest
 from bundled import MODEL, complete_message, prompt, tokenizer
@@ -13,7 +14,7 @@ from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.engine.backends.fake import Fake
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
-from lsp_server.engine.messages import Complete, Partial, Stop
+from lsp_server.engine.messages import Complete, Partial, Stage, Stop
 from lsp_server.engine.protocol import Logits
 
 ENDS = MODEL.manifest.end_tokens
@@ -315,3 +316,84 @@ def test_a_tokenizer_of_another_model_is_refused() -> None:
         Decoder(Fake(100, 64, end=0), tokenizer(), ENDS)
     with pytest.raises(EngineError, match="no special token"):
         Decoder(Fake(5000, 64, end=0), tokenizer(), ("<|stop|>",))
+
+
+class Branching(Fake):
+    """Half-heartedly begins with one word and then knows nothing; another is a little less likely and then sure."""
+
+    def __init__(self, first: int, second: int, rest: Sequence[int]) -> None:
+        super().__init__(tokenizer().vocabulary, 512, end=0)
+        self._words = (first, second)
+        self._rest = list(rest)
+
+    def _predict(self) -> Logits:
+        logits = np.full(self.vocabulary, -9.0, dtype=np.float32)
+        first, second = self._words
+        if second in self._ids:
+            said = len(self._ids) - self._ids.index(second) - 1
+            logits[self._rest[said] if said < len(self._rest) else 0] = 9.0
+        elif first in self._ids:
+            logits[spelled(b" a", b" in", b" is", b" not", b" x")] = 1.0
+            if self._ids[-1] != first:
+                logits[0] = 9.0
+        else:
+            logits[first], logits[second] = 3.0, 2.7
+        return logits
+
+
+def branching() -> Decoder:
+    first, second = spelled(b"self", b"value")
+    return Decoder(
+        Branching(first, second, [*tokenizer().encode(" + 1"), *spelled(b"\n")]), tokenizer(), ENDS
+    )
+
+
+def test_a_likelier_line_that_begins_with_a_less_likely_word_is_found() -> None:
+    """The likeliest first token is not the beginning of the likeliest line; the other one is kept as second choice."""
+    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    finished = complete(branching(), message)
+    assert finished.text == "value + 1"
+    assert [other.text[:4] for other in finished.others] == ["self"]
+    assert sum(step.logprob for step in finished.steps) > sum(
+        step.logprob for step in finished.others[0].steps
+    )
+
+
+def test_without_candidates_the_likeliest_token_is_always_taken() -> None:
+    """As a benchmark asks for it; blocks are never searched."""
+    parts = (Part("<|pre|>", special=True),)
+    for message in (
+        Complete(1, parts, Stop(), 40, 1000, without=("candidates",)),
+        Complete(1, parts, Stop("block", indent=-1), 40, 1000),
+    ):
+        finished = complete(branching(), message)
+        assert finished.text.startswith("self")
+        assert finished.others == ()
+
+
+def test_the_cache_is_right_after_a_search() -> None:
+    """Whatever was tried last, the next prompt is answered as if nothing had been."""
+    decoder = branching()
+    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    assert complete(decoder, message).text == complete(decoder, message).text == "value + 1"
+    assert decoder.cached == decoder.engine._ids  # type: ignore[attr-defined]
+
+
+def test_parts_of_decoding_can_be_left_out() -> None:
+    """Without healing the half-typed word's own tokens stand; without the memory nothing of it is said."""
+    decoder, _ = fake()
+    decoder.memory.remember("own", [tokenizer().encode("zebra.graze(1)\n" * 3)])
+    decoder.memory.learn([("other", [tokenizer().encode("okapi.hide(2)\n" * 3)])])
+
+    def said(typed: str, *without: Stage) -> str:
+        message = msgspec.structs.replace(complete_message(typed), document="own", without=without)
+        return complete(decoder, message).text
+
+    assert said("x = zebra.gr") == "aze(1)"
+    assert said("x = zebra.gr", "memory") != "aze(1)"
+    assert said("x = okapi.hi") == "de(2)"
+    assert said("x = okapi.hi", "workspace") != "de(2)"
+    assert said("x = zebra.gr", "workspace") == "aze(1)"
+    healed, whole = (decoder.prompt_ids(prompt("x resul"), healing=healing) for healing in (True, False))
+    assert (healed[1], whole[1]) == (b" resul", b"")
+    assert whole[0][-1] != healed[0][-1]

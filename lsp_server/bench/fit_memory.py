@@ -194,7 +194,7 @@ class Mixing:
             kept = np.where(total > 0, back / everything, 1.0)
             others *= kept
             known = known * kept[self.of] + counted / everything[self.of]
-        true = np.where(self.target >= 0, known[self.target], others * self.network)
+        true = np.where(self.target >= 0, np.append(known, 0.0)[self.target], others * self.network)
         allowed = np.bincount(self.of[self.fits], known[self.fits], minlength=self.count)
         allowed = np.maximum(allowed + others * self.elsewhere, 1e-12)
         return float(-np.log(np.clip(true / allowed, 1e-12, 1)).mean())

@@ -1,6 +1,7 @@
 """Keeping the worker's memory in step with the workspace's files. Knows which there are, never what is in them."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,11 @@ def follow(session: Session, roots: Sequence[str]) -> None:
         roots: absolute paths; none ends it.
     """
     leave(session)
-    folders = [root for root in roots if _is_project(Path(root))]
-    if not folders or not session.config.workspace:
+    folders = [root for root in roots if _is_project(Path(root))] if session.config.workspace else []
+    if session.worker is not None:
+        parents = tuple(os.path.join(folder, "") for folder in folders)
+        session.worker.keep(lambda path: path.startswith(parents))
+    if not folders:
         return
     near = next((path_of(document.uri) for document in session.documents), None)
     loop = asyncio.get_running_loop()

@@ -22,6 +22,7 @@ from lsp_server.engine.messages import (
     Cancel,
     Complete,
     Finished,
+    Forget,
     Learn,
     Learnt,
     Load,
@@ -213,12 +214,24 @@ class WorkerClient:
         self._told += len(told)
         self._tell(Learn(told))
 
+    def keep(self, wanted: Callable[[str], bool]) -> None:
+        """Have the worker forget the files that are not wanted any more.
+
+        Args:
+            wanted: asked of each path.
+        """
+        gone = tuple(path for path in self._files if not wanted(path))
+        for path in gone:
+            del self._files[path]
+        if gone:
+            self._tell(Forget(gone))
+
     @property
     def reading(self) -> bool:
         """Whether files that it was told of are still to be read."""
         return self._told > self.learnt.read
 
-    def _tell(self, message: Remember | Learn) -> None:
+    def _tell(self, message: Remember | Learn | Forget) -> None:
         if self._process is not None:
             with contextlib.suppress(EngineError):  # it died just now: the next one is told
                 self._process.send(message)

@@ -20,6 +20,7 @@ from lsp_server.engine.memory.store import Memory
 from lsp_server.engine.messages import (
     Complete,
     Finished,
+    Forget,
     Learn,
     Learnt,
     Load,
@@ -103,6 +104,12 @@ class Desk:
         """Have files read."""
         if self._reader is not None:
             self._reader.learn(message.paths)
+
+    def forget(self, message: Forget) -> None:
+        """Drop documents."""
+        if self._alone is not None and self._reader is not None:
+            self._alone.memory.forget(message.documents)
+            self._reader.tidy()
 
     def answer(self, request: Complete, arrived: float) -> Finished:
         """Complete; with the memory alone while there is no model, or where the time was over before it said a word."""

@@ -15,7 +15,17 @@ import msgspec
 from lsp_server.base.errors import EngineError
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.framing import LENGTH, length, to_worker
-from lsp_server.engine.messages import Cancel, Complete, Learn, Load, Loaded, LoadFailed, Remember, ToWorker
+from lsp_server.engine.messages import (
+    Cancel,
+    Complete,
+    Forget,
+    Learn,
+    Load,
+    Loaded,
+    LoadFailed,
+    Remember,
+    ToWorker,
+)
 
 #: Exit code after something that was no message.
 EXIT_MALFORMED = 2
@@ -35,7 +45,7 @@ class Opened(msgspec.Struct, frozen=True):
     answer: Loaded | LoadFailed
 
 
-Work: TypeAlias = Load | Complete | Remember | Learn | Opened
+Work: TypeAlias = Load | Complete | Remember | Learn | Forget | Opened
 
 
 class Inbox:

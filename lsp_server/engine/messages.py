@@ -115,13 +115,23 @@ class Learn(msgspec.Struct, frozen=True, tag="learn"):
     paths: tuple[str, ...]
 
 
+class Forget(msgspec.Struct, frozen=True, tag="forget"):
+    """Drop documents from the copy memory, whatever they came from. Not answered.
+
+    Attributes:
+        documents: their names; unknown ones are no matter.
+    """
+
+    documents: tuple[str, ...]
+
+
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     """Stop working on a request within one token; it is still answered, by ``Finished`` with ``cancelled``."""
 
     id: int
 
 
-ToWorker = Load | Complete | Remember | Learn | Cancel
+ToWorker = Load | Complete | Remember | Learn | Forget | Cancel
 
 
 # --- worker to server

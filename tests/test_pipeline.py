@@ -1,0 +1,104 @@
+"""The pipeline over a worker that says what a test wants: which of several candidates is shown, and how much of it."""
+
+from typing import Any, cast
+
+import pytest
+
+from lsp_server.base.config import Config
+from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion.pipeline import complete
+from lsp_server.completion.session import Session
+from lsp_server.completion.trace import Trace
+from lsp_server.engine.messages import Finished, Step, Written
+from lsp_server.models import store
+
+URI = "file:///a/b.py"
+
+
+class Saying:
+    """A worker that has one answer."""
+
+    def __init__(self, finished: Finished) -> None:
+        self.finished = finished
+        self.asked = 0
+
+    async def complete(self, *_arguments: Any) -> Finished:
+        self.asked += 1
+        return self.finished
+
+    def remember(self, document: str, pieces: tuple[str, ...]) -> None:
+        """Take no notice."""
+
+
+def written(text: str, *logprobs: float) -> Written:
+    """A text of as many tokens as there are log-probabilities, all at its end but for the lines."""
+    ends = [at + 1 for at, character in enumerate(text) if character == "\n"][1:]
+    ends = (ends + [len(text)] * len(logprobs))[: len(logprobs)]
+    return Written(text, tuple(Step(end, logprob) for end, logprob in zip(ends, logprobs, strict=True)))
+
+
+def session(*candidates: Written, **settings: Any) -> Session:
+    first, *others = candidates
+    session = Session(Config(**settings))
+    session.model = store.find("bundled")
+    session.started.set()
+    finished = Finished(1, first.text, "line", first.steps, tuple(others), tokens=3)
+    session.worker = cast("Any", Saying(finished))
+    return session
+
+
+async def ask(session: Session, text: str, *, invoked: bool = False) -> tuple[str | None, Trace]:
+    """What is suggested at the end of a text, and the request's course."""
+    document = session.documents.open(URI, "python", 0, text)
+    line = len(document.lines) - 1
+    snapshot = snapshots.take(
+        document, session.grammar("python"), line, len(document.lines[-1]), invoked=invoked
+    )
+    trace = Trace(1, snapshot.path, line + 1, 1, "inline")
+    suggestion = await complete(session, snapshot, trace)
+    return suggestion.text if suggestion else None, trace
+
+
+async def test_the_likeliest_that_passes_the_filters_is_shown() -> None:
+    """What breaks the syntax or names what does not exist gives way to the next, whose own probability counts."""
+    better, worse = written("values))", -0.1), written("values)", -0.5)
+    text, trace = await ask(session(better, worse), "def f(values):\n    return len(")
+    assert text == "values)"
+    assert any(step["outcome"] == "dropped" or step["filter"] == "closers" for step in trace.filters)
+
+    text, trace = await ask(session(written("vlaues)", -0.1), worse), "def f(values):\n    return len(")
+    assert (text, trace.features["worst"]) == ("values)", -0.5)
+    assert [step["filter"] for step in trace.filters if step["outcome"] == "dropped"] == ["names"]
+
+
+async def test_of_a_block_only_the_sure_lines_are_shown() -> None:
+    """The first lines may be certain where the last is a guess; asked for explicitly the sure ones are shown, too."""
+    text = "\n    first = value\n    second = value\n    third = value"
+    block = written(text, -0.01, -0.02, -9.0)
+    for invoked in (False, True):
+        shown, trace = await ask(session(block), "def f(value):", invoked=invoked)
+        assert shown == "\n    first = value\n    second = value"
+        assert trace.sure
+
+
+@pytest.mark.parametrize("mode", ["quiet", "balanced", "eager"])
+async def test_what_nobody_is_sure_of_is_shown_only_when_asked_for(mode: str) -> None:
+    """In every mode; the reason says how sure one was."""
+    unsure = written("values)", -7.0)
+    text, trace = await ask(session(unsure, mode=mode), "def f(values):\n    return len(")
+    assert text is None
+    assert f"'{mode}' shows from" in trace.reason
+    text, _ = await ask(session(unsure, mode=mode), "def f(values):\n    return len(", invoked=True)
+    assert text == "values)"
+
+
+async def test_typing_along_the_second_best_asks_the_model() -> None:
+    """Only the likeliest is taken for what the user is writing; where he writes something else it is asked anew."""
+    both = session(written("alpha)", -0.2), written("beta)", -1.0))
+    head = "def f(alpha, beta):\n    return len("
+    assert (await ask(both, head))[0] == "alpha)"
+    worker = cast("Saying", both.worker)
+    assert (await ask(both, head + "al"))[0] == "pha)"
+    assert worker.asked == 1
+    await ask(both, head + "be")
+    assert worker.asked == 2
