@@ -1,10 +1,11 @@
 # demo: set up and show real completions    test: set up and run every test    lint: only the static checks
-# results: measure the quality in WORKSPACES (folders) and keep it in results/; NAMES, in the same order, are NAME@COMMIT
+# results: measure in WORKSPACES (folders) and keep it in results/; NAMES, in the same order, are NAME@COMMIT.
+# results-lines, results-ablation, results-memory: one of these alone
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast lint results editors vsix clean
+.PHONY: demo test fast lint results results-lines results-ablation results-memory workspaces editors vsix clean
 
 demo: $(VENV)/ready
 	@$(BIN)/offhand demo
@@ -18,11 +19,35 @@ fast: $(VENV)/ready-dev
 lint: $(VENV)/ready-dev
 	$(BIN)/python -m pytest tests/test_house.py
 
+# The workspaces that results/ is about, which no model was trained on and nothing was tuned to: nvbn/thefuck,
+# locustio/locust, httpie/cli, simonw/datasette, sindresorhus/got, junegunn/fzf, BurntSushi/ripgrep, jqlang/jq, google/gson.
+NAMES ?= thefuck@c7e7e1d884d3 locust@407343d0f5ab httpie@5b604c37c6c6 datasette@481df7ff6d78 got@d00d845a0b43 \
+  fzf@956562daaa82 ripgrep@3fce3b5bb023 jq@579e6f76cffd gson@9835b6f90192
+# Random cursors in each workspace; sizes of the memory, in tokens.
+N ?= 300
+ABLATION_N ?= 100
+TOKENS ?= 1000000 3000000
+
 # With the default settings, whatever the user's own are.
-results: $(VENV)/ready
-	@test -n "$(WORKSPACES)" || { echo 'Name folders: make results WORKSPACES="one two"'; exit 2; }
-	OFFHAND_HOME=$(CURDIR)/.cache/results $(BIN)/offhand bench lines $(WORKSPACES) $(addprefix --name ,$(NAMES)) \
+BENCH = OFFHAND_HOME=$(CURDIR)/.cache/results $(BIN)/offhand bench
+
+results: results-lines results-ablation results-memory
+
+results-lines: $(VENV)/ready workspaces
+	$(BENCH) lines $(WORKSPACES) $(addprefix --name ,$(NAMES)) -n $(N) \
 	  --update results/lines.json --picture results/lines.svg
+
+results-ablation: $(VENV)/ready workspaces
+	$(BENCH) ablation $(WORKSPACES) $(addprefix --name ,$(NAMES)) -n $(ABLATION_N) \
+	  --update results/ablation.json --picture results/ablation.svg
+
+results-memory: $(VENV)/ready workspaces
+	@mkdir -p .cache
+	$(BENCH) memory $(WORKSPACES) --tokens $(TOKENS) --json > .cache/memory.json
+	mv .cache/memory.json results/memory.json
+
+workspaces:
+	@test -n "$(WORKSPACES)" || { echo 'Name folders: make results WORKSPACES="one two"'; exit 2; }
 
 # Real Neovims for the end-to-end tests (0.12, 0.10, 0.7). Without them those tests are skipped and say so.
 editors:

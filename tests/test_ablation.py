@@ -112,10 +112,29 @@ def test_it_can_be_shown(answers: list[Answer]) -> None:
     for step in STEPS:
         assert step.name in shown
         assert step.name in drawn
+    assert "python" not in shown + drawn  # five places say nothing
     assert ET.fromstring(drawn).tag.endswith("svg")
     assert "None" not in shown + drawn
     assert "median_ms" in json.loads(plain_json(made))["steps"][0]["rows"]["all"]
     assert b"median_ms" not in plain_json(made, ("median_ms",))
+
+
+def test_large_languages_are_shown() -> None:
+    """One that has places enough has rows of its own; where it is the only one, it is all there is."""
+    many = [
+        msgspec.structs.replace(one, case=msgspec.structs.replace(one.case, workspace=workspace))
+        for workspace in ("a", "b", "c")
+        for one in all_steps()
+    ]
+    few = [
+        msgspec.structs.replace(one, case=msgspec.structs.replace(one.case, language="go", workspace="d"))
+        for one in all_steps()
+    ]
+    assert "all: 15" not in table(ablation(many))
+    assert "python: 15 rests of lines" in table(ablation(many))
+    assert "all: 20" in table(ablation([*many, *few]))
+    assert "go, exactly" not in picture(ablation([*many, *few]))
+    assert "python, exactly right" in picture(ablation([*many, *few]))
 
 
 def test_a_kept_result_stays_with_its_files(tmp_path: Path) -> None:

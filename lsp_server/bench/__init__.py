@@ -1,6 +1,6 @@
 """The product's own numbers, measured on the product's own path.
 
 ``lines`` asks the real pipeline for the rest of lines that were cut out of real files; ``sample`` chooses them,
-``score`` compares, ``figures`` counts, ``table`` and ``picture`` show. Nothing here is imported while Offhand serves an
-editor.
+``score`` compares, ``figures`` counts, ``table`` and ``picture`` show. ``ablation`` does the same with parts of the
+pipeline left out. Nothing here is imported while Offhand serves an editor.
 """

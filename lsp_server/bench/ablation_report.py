@@ -7,7 +7,7 @@ from lsp_server.bench.compare import Change
 from lsp_server.bench.picture import GAP, MARGIN, PANEL, ROW, bars, sheet, text
 from lsp_server.bench.table import head, percent
 
-#: Languages with fewer random cursors get no panel of the picture.
+#: Languages with fewer random cursors are not shown; the JSON has them.
 _FEW = 10
 
 _SUREST = f"surest {SUREST:.0%}".replace("%", " %")
@@ -63,14 +63,15 @@ def _change(change: Change | None) -> str:
 
 
 def _languages(ablation: Ablation) -> list[str]:
-    """All of them together, then each; one alone is all."""
-    names = list(ablation.steps[0].rows)
-    return names if len(names) > 2 else names[-1:]
+    """All of them together, then each that has enough places; one alone is all."""
+    rows = ablation.steps[0].rows
+    large = [name for name, row in rows.items() if name != ALL and row.rest.n >= _FEW]
+    return large if len(rows) == 2 and large else [ALL, *large]
 
 
 def picture(ablation: Ablation) -> str:
     """Bars for each step: all languages, the surest of all, then language by language."""
-    first, last = ablation.steps[0].rows, ablation.steps[-1]
+    last = ablation.steps[-1]
     panels = [
         (
             "All languages, exactly right",
@@ -86,7 +87,7 @@ def picture(ablation: Ablation) -> str:
                 {one.step: one.rows[name].rest.exact for one in ablation.steps if one is not last},
             )
             for name in _languages(ablation)
-            if name != ALL and first[name].rest.n >= _FEW
+            if name != ALL
         ),
     ]
     tall = len(ablation.steps) * ROW + 60
