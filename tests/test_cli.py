@@ -40,6 +40,19 @@ def test_complete_prints_the_line_with_its_completion(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_complete_learns_from_the_folder_that_it_is_told(tmp_path: Path) -> None:
+    """What stands in other files is copied, as in an editor that has the folder open."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "zoo.py").write_text('zebra.graze("meadow", 7)\n' * 5)
+    file = tmp_path / "project" / "work.py"
+    file.write_text("import zebra\n\nzebra.gra")
+    folder = str(tmp_path / "project")
+    out = offhand(tmp_path, "complete", f"{file}:3:10", "--workspace", folder)
+    assert 'zebra.gra├ze("meadow", 7)┤' in out
+    assert "no directory" in offhand(tmp_path, "complete", f"{file}:3:10", "--workspace", "nowhere", status=1)
+
+
+@pytest.mark.slow
 def test_complete_json_says_everything(tmp_path: Path) -> None:
     """One object with the text, its source, tokens and stages."""
     file = tmp_path / "work.py"

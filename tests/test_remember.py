@@ -104,6 +104,14 @@ def test_deleted_lines_stay_known(session: Session, ear: Ear, change: Change, he
     assert ear.heard == [(DELETED_LINES, tuple(heard))] * bool(heard)
 
 
+def test_secrets_are_not_told_without_a_workspace(session: Session, ear: Ear) -> None:
+    """A single file that was opened by itself is judged by its name."""
+    document = session.documents.open("file:///a/.env", "shellscript", 0, "KEY=1\n")
+    learn(session, document)
+    remember(session, snapshots.take(document, None, 0, 0))
+    assert ear.heard == []
+
+
 def test_ignored_and_secret_documents_are_not_told(session: Session, ear: Ear, tmp_path: Path) -> None:
     """What git or the user ignores, and what is for keys by its name, is no memory, though it may be open."""
     (tmp_path / ".gitignore").write_text("/private/\n")

@@ -10,6 +10,7 @@ from lsp_server.base import paths
 from lsp_server.base.config import Config, merge, read_file
 from lsp_server.base.errors import EngineError, OffhandError
 from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion import workspace
 from lsp_server.completion.session import Session
 from lsp_server.completion.startup import start_engine, stop_engine
 from lsp_server.completion.types import Snapshot
@@ -48,6 +49,7 @@ async def engine(config: Config) -> AsyncIterator[Session]:
             raise EngineError(str(session.status()["message"]))
         yield session
     finally:
+        workspace.leave(session)
         await stop_engine(session)
 
 

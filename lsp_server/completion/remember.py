@@ -7,8 +7,10 @@ that are deleted stay known for a while: they are often written again elsewhere.
 reads itself; ``workspace`` tells it which.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 
+from lsp_server.base.sourcefile import secret
 from lsp_server.base.text import content
 from lsp_server.base.uri import path_of
 from lsp_server.completion.session import Session
@@ -88,6 +90,7 @@ def _may_be_remembered(session: Session, uri: str) -> bool:
     """Whether neither git, nor the user, nor its name wants a document left alone; asked once for each."""
     known = session.ignored.get(uri)
     if known is None:
-        workspace = session.workspace
-        known = session.ignored[uri] = workspace is not None and workspace.rules.ignored(path_of(uri))
+        workspace, path = session.workspace, path_of(uri)
+        known = secret(os.path.basename(path)) if workspace is None else workspace.rules.ignored(path)
+        session.ignored[uri] = known
     return not known
