@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lsp_server.engine.memory import store
 from lsp_server.engine.memory.mixture import Probabilities, shipped, support
-from lsp_server.engine.memory.segment import REACH, Segment
+from lsp_server.engine.memory.segment import REACH, Ids, Segment
 from lsp_server.engine.memory.store import Memory
 from lsp_server.engine.messages import DELETED_LINES
 
@@ -166,6 +166,24 @@ def test_the_newest_text_of_each_document_is_known_and_nothing_else(
             memory.tidy()
         known = sorted(memory.view("z").matches([1, 2]).tokens.tolist())
         assert known == sorted([*opened.values(), *files.values()])
+
+
+def test_documents_that_are_opened_while_others_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merge takes time; what was opened or forgotten meanwhile is not brought back by it, and it ends."""
+    memory = Memory(VOCABULARY)
+    for name in "ab":
+        memory.learn([(name, [[1, 2, 3]])])
+
+    class Slow(Segment):
+        def __init__(self, pieces: Sequence[tuple[str, Ids]], vocabulary: int) -> None:
+            super().__init__(pieces, vocabulary)
+            monkeypatch.setattr(store, "Segment", Segment)
+            memory.remember("a", [[1, 2, 4]])
+            memory.forget(["b"])
+
+    monkeypatch.setattr(store, "Segment", Slow)
+    memory.tidy()
+    assert set(follows(memory, [1, 2])) == {4}
 
 
 def test_no_more_than_the_capacity_is_held(monkeypatch: pytest.MonkeyPatch) -> None:

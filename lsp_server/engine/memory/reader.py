@@ -88,5 +88,6 @@ class Reader:
                 self._memory.learn((name, pieces) for name, pieces in batch if pieces)
                 if self._waiting.empty():
                     self._memory.tidy()
+                if batch:
+                    self._progress(read)
                 batch, tokens, enough = [], 0, _BATCH
-                self._progress(read)

@@ -50,7 +50,7 @@ class Matches(msgspec.Struct, frozen=True):
     kinds: Ids
 
 
-class _Held(msgspec.Struct, frozen=True):
+class _Held(msgspec.Struct, frozen=True, eq=False):
     """A segment and what became of its documents since.
 
     Attributes:
@@ -205,6 +205,8 @@ class Memory:
         Args:
             replaced: the segments that they came from; a document that has another home by now stays there.
         """
+        if not documents:
+            return
         fresh = self._hold(documents)
         with self._lock:
             for name, pieces in _runs(fresh.segment.names):
@@ -214,7 +216,8 @@ class Memory:
                     self._homes[name] = (fresh, pieces)
                 else:
                     fresh.alive[pieces] = False
-            self._cold = tuple(sorted((*self._cold, fresh), key=lambda held: -held.segment.size))
+            if fresh.alive.any():
+                self._cold = tuple(sorted((*self._cold, fresh), key=lambda held: -held.segment.size))
 
     def _merge(self) -> None:
         """Join segments until each is much larger than all smaller ones together, or as large as any may be."""
