@@ -85,6 +85,8 @@ def _captures(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int
             found = deep.captures(child)
             if is_definition:
                 found.pop("import", None)
+            elif child.is_error:  # often all of the file, while a line of it is being written
+                found["import"] = _top_imports(grammar, child)
         elif is_definition:
             found = {"scope": [definition]}
         elif position < _HEAD or (child.end_byte > cursor - _REACH and child.start_byte < cursor + _REACH):
@@ -96,6 +98,19 @@ def _captures(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int
     captures["import"].sort(key=_start)
     captures["scope"].sort(key=_start)
     return captures
+
+
+def _top_imports(grammar: Grammar, error: tree_sitter.Node) -> list[tree_sitter.Node]:
+    """The imports among the first statements of what could not be parsed as a whole: the same as if it could."""
+    nodes = grammar.about.nodes
+    query = tree_sitter.QueryCursor(grammar.query)
+    query.set_max_start_depth(_DEPTH)
+    found: list[tree_sitter.Node] = []
+    for child in error.named_children[:_HEAD]:
+        definition = child.child_by_field_name("definition") or child
+        if definition.type not in nodes.classes and definition.type not in nodes.functions:
+            found += query.captures(child).get("import", [])
+    return found
 
 
 def _children(tree: Tree, cursor: int) -> Iterator[tree_sitter.Node]:
