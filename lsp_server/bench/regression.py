@@ -58,7 +58,7 @@ def fit(features: Values, right: Values, penalty: float) -> Fit:
     ridge = np.full(rows.shape[1], penalty)
     ridge[0] = 1e-9  # only so that a fit without both outcomes has an end
     ridge[1:][~changes] = 1.0
-    beta = np.zeros(rows.shape[1])
+    beta: Values = np.zeros(rows.shape[1])
     for _ in range(_STEPS):
         claimed = probabilities(rows @ beta)
         slope = rows.T @ (right - claimed) - ridge * beta

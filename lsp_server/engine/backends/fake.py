@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from lsp_server.base.errors import EngineError
 from lsp_server.engine.protocol import Capabilities, Logits
@@ -55,9 +56,8 @@ class Fake:
         seen = np.array(self._ids)
         logits = np.full(self.vocabulary, _UNSEEN, dtype=np.float32)
         logits[self._end] = 0.5
-        places = np.arange(
-            1, len(seen)
-        )  # candidates: the token at each place, by how the tokens before it agree
+        # Candidates: the token at each place, by how the tokens before it agree.
+        places: npt.NDArray[np.int64] = np.arange(1, len(seen))
         matched = 0
         while len(places):
             logits[seen[places]] = matched * 2

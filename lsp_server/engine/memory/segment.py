@@ -43,7 +43,7 @@ class Segment:
         self.names = tuple(name for name, _ in pieces)
         kind = np.dtype(">u2" if vocabulary < 1 << 16 else ">u4")
         stop = np.full(1, np.iinfo(kind).max, np.int64)
-        parts = [stop]
+        parts: list[Ids] = [stop]
         for _, ids in pieces:
             parts += [ids[::-1], stop]
         backwards = np.concatenate(parts)
@@ -111,7 +111,7 @@ def _sorted_suffixes(tokens: Ids, vocabulary: int) -> Ids:
     reach = min(REACH, len(tokens))
     depth = min(_KEY_BITS // bits, reach)
     clipped = np.minimum(tokens, vocabulary)
-    keys = np.zeros(len(tokens), np.int64)
+    keys: Ids = np.zeros(len(tokens), np.int64)
     for step in range(depth):
         keys <<= bits
         keys[: len(keys) - step] |= clipped[step:]

@@ -162,7 +162,7 @@ class Memory:
         layers: list[tuple[Segment, Ids]] = []
         with self._lock:
             for name, held in self._hot.items():
-                kinds = np.full(len(held.alive), DELETED if name == DELETED_LINES else OPEN)
+                kinds: Ids = np.full(len(held.alive), DELETED if name == DELETED_LINES else OPEN)
                 if name == own:
                     kinds[:1], kinds[1:] = ABOVE, BELOW
                 layers.append((held.segment, kinds))
