@@ -9,10 +9,15 @@ import re
 
 import msgspec
 
-from lsp_server.completion.filters.lexical import Closer, fits, head, scan
+from lsp_server.completion.filters.lexical import Closer, columns, fits, head, scan
 from lsp_server.completion.types import Candidate, Surroundings
 
 _PUNCTUATION = ",:;"
+
+_OPENERS = {")": "(", "]": "[", "}": "{"}
+
+#: A line that ends a block and does nothing else.
+_ONLY_CLOSERS = re.compile(r"[)\]}]+[,;]?")
 
 
 #: No line inside brackets begins so, or hardly any.
@@ -39,6 +44,8 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     """Set ``replace``; cut before a closer that is one too many, or an opener that nobody will close."""
     before = head(around)
     at_line_end = not (candidate.replace or around.after.strip())
+    if at_line_end and _ends_a_block(candidate.text, around):
+        return candidate
     if at_line_end and not scan(before + candidate.text, len(before), around.line_comments).closers:
         return candidate
     behind = _behind(before, around)
@@ -71,6 +78,23 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     if text == candidate.text and replace == candidate.replace:
         return candidate
     return msgspec.structs.replace(candidate, text=text, replace=replace)
+
+
+def _ends_a_block(text: str, around: Surroundings) -> bool:
+    """Whether the text is a line of closers that stands under the line which opened the block, and is not there yet.
+
+    Brackets cannot tell where the view begins or ends inside blocks; the layout of the lines can.
+    """
+    said = text.strip()
+    if around.before.strip() or not _ONLY_CLOSERS.fullmatch(said):
+        return False
+    level = columns(around.before + text)
+    above = next(
+        (line for line in reversed(around.lines_above) if line.strip() and columns(line) <= level), ""
+    )
+    below = next(filter(str.strip, around.lines_below), "")
+    opens = above.rstrip()[-1:] == _OPENERS[said[0]] and columns(above) == level
+    return opens and not (columns(below) == level and below.strip()[:1] == said[0])
 
 
 def _closes_what_it_opens(text: str, before: str, around: Surroundings) -> bool:
