@@ -106,7 +106,9 @@ def test_the_memory_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["bench", "memory", str(tmp_path), "--tokens", "2000", "6000", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["tokens"] // 1000 for row in rows] == [2, 6]
-    assert all(row["bytes_per_token"] < 10 and row["query_ms"][0] > 0 for row in rows)
+    assert all(
+        row["bytes_per_token"] < 10 and row["process_mb"] >= 0 and row["query_ms"][0] > 0 for row in rows
+    )
     assert main(["bench", "memory", str(tmp_path), "--tokens", "9000000"]) == 1
     assert "name more" in capsys.readouterr().err
 

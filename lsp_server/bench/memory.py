@@ -5,6 +5,7 @@ Does not know how good it is: ``lines`` does.
 
 import itertools
 import random
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ _QUESTIONS, _BATCH = 3_000, 400_000
 #: Tokens of a question; the memory looks at no more than it wants.
 _CONTEXT = 64
 
+#: Places of each text that may be asked for.
+_PLACES = 3
+
 #: Of the questions, how many have one of the last tokens changed, so that the longest match is a short one.
 _CHANGED = 0.5
 
@@ -41,6 +45,8 @@ class Size(msgspec.Struct, frozen=True):
         read_s: reading files and turning them into tokens, seconds.
         build_s: indexing them, merges included, seconds.
         bytes_per_token: that are held.
+        process_mb: the most that this process has had so far, libraries and the reading of files included; 0 where
+            the system does not tell.
         segments: that a question asks.
         query_ms, mix_ms: finding the matches of one context, and mixing them into a distribution: milliseconds of
             processor time, so that other programs do not count; median, 95th and 99th percentile.
@@ -51,6 +57,7 @@ class Size(msgspec.Struct, frozen=True):
     read_s: float
     build_s: float
     bytes_per_token: float
+    process_mb: int
     segments: int
     query_ms: tuple[float, float, float]
     mix_ms: tuple[float, float, float]
@@ -72,7 +79,7 @@ def measure(
     memory = Memory(tokenizer.vocabulary)
     chance = random.Random(1)
     texts = _texts(roots)
-    known: list[list[int]] = []
+    known: list[list[int]] = []  # contexts, not whole texts: those would be larger than the memory itself
     tokens, read_s, build_s = 0, 0.0, 0.0
     for size in sizes:
         while tokens < size:
@@ -96,7 +103,7 @@ def measure(
             if tokens >= size:
                 memory.tidy()
             build_s += time.perf_counter() - middle
-            known += [pieces[0] for _, pieces in batch if len(pieces[0]) > _CONTEXT]
+            known += _contexts(batch, chance)
             progress(f"{tokens:,} of {sizes[-1]:,} tokens")
         yield _ask(memory, tokenizer.vocabulary, known, chance, read_s, build_s)
 
@@ -113,9 +120,7 @@ def _ask(
     network = np.full(vocabulary, 1 / vocabulary)
     query, mix = [], []
     for _ in range(_QUESTIONS):
-        ids = chance.choice(known)
-        end = chance.randrange(_CONTEXT, len(ids))
-        context = ids[end - _CONTEXT : end]
+        context = list(chance.choice(known))
         if chance.random() < _CHANGED:
             context[-chance.randint(1, 8)] = chance.randrange(vocabulary)
         begun = time.thread_time()
@@ -130,10 +135,29 @@ def _ask(
         round(read_s, 2),
         round(build_s, 2),
         round(memory.footprint / memory.size, 2),
+        _peak_mb(),
         memory.segments,
         _percentiles(query),
         _percentiles(mix),
     )
+
+
+def _contexts(batch: Sequence[tuple[str, list[list[int]]]], chance: random.Random) -> Iterator[list[int]]:
+    """A few places of each text."""
+    for _, (ids,) in batch:
+        if len(ids) > _CONTEXT:
+            for _ in range(_PLACES):
+                end = chance.randrange(_CONTEXT, len(ids))
+                yield ids[end - _CONTEXT : end]
+
+
+def _peak_mb() -> int:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
 def _percentiles(seconds: Sequence[float]) -> tuple[float, float, float]:

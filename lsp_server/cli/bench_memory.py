@@ -71,8 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
         rows.append(row)
         if not arguments.json:
             print(
-                f"{row.tokens:,} tokens of {row.documents:,} files: read in {row.read_s} s, indexed in "
-                f"{row.build_s} s, {row.bytes_per_token} bytes a token in {row.segments} segments\n"
+                f"{row.tokens:,} tokens of {row.documents:,} files: read in {row.read_s} s, "
+                f"indexed in {row.build_s} s\n"
+                f"    {row.bytes_per_token} bytes a token in {row.segments} segments, the process at most "
+                f"{row.process_mb} MB\n"
                 f"    a question {_times(row.query_ms)}\n    mixing     {_times(row.mix_ms)}"
             )
     if arguments.json:

@@ -24,7 +24,7 @@ _HOT = 3
 CAPACITY = 10_000_000
 
 #: Tokens of one segment. Building one takes 60 bytes a token for a moment, so this bounds the memory.
-_SEGMENT = 3_000_000
+_SEGMENT = 2_000_000
 
 #: A segment is merged with the smaller ones if it is at most so many times their size.
 _RATIO = 2
