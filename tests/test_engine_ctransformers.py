@@ -8,7 +8,7 @@ import pytest
 from bundled import MODEL, complete_message, load_message, tokenizer
 
 from lsp_server.base.errors import EngineError, ModelError
-from lsp_server.engine import worker
+from lsp_server.bench import fit_memory
 from lsp_server.engine.backends.ctransformers import CTransformers
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
@@ -21,7 +21,7 @@ CODE = "import os\n\n\ndef read(path):\n    with open(path) as file:\n        re
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
-    decoder = worker.load(load_message("ctransformers"))
+    decoder = fit_memory.decoder(load_message("ctransformers"))
     yield decoder
     decoder.engine.close()
 

@@ -58,7 +58,9 @@ def leave(session: Session) -> None:
 async def settled(session: Session) -> None:
     """Wait until the files that are there now have been read."""
     while session.workspace is not None and session.worker is not None:
-        if session.workspace.listed and not session.worker.reading:
+        listed = session.workspace.listed
+        await asyncio.sleep(0)  # what was listed before is told to the worker before this goes on
+        if listed and not session.worker.reading:
             return
         await asyncio.sleep(_LOOK)
 
