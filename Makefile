@@ -19,7 +19,7 @@ fast: $(VENV)/ready-dev
 lint: $(VENV)/ready-dev
 	$(BIN)/python -m pytest tests/test_house.py
 
-# The workspaces that results/ is about, which no model was trained on and nothing was tuned to: nvbn/thefuck,
+# The workspaces that results/ is about, which no model was trained on and no number was fitted to: nvbn/thefuck,
 # locustio/locust, httpie/cli, simonw/datasette, sindresorhus/got, junegunn/fzf, BurntSushi/ripgrep, jqlang/jq, google/gson.
 NAMES ?= thefuck@c7e7e1d884d3 locust@407343d0f5ab httpie@5b604c37c6c6 datasette@481df7ff6d78 got@d00d845a0b43 \
   fzf@956562daaa82 ripgrep@3fce3b5bb023 jq@579e6f76cffd gson@9835b6f90192
