@@ -174,24 +174,34 @@ async def test_killed_twenty_times_in_the_middle_of_a_request() -> None:
 @posix
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGFPE"])
 async def test_a_file_that_crashes_the_worker_twice_is_refused(tmp_path: Path, name: str) -> None:
-    """The third worker is never started: not now, not in the next session, until the user says so."""
-    crash = stand_in(tmp_path, "sys.stdin.buffer.read(100)", f"os.kill(os.getpid(), signal.{name})")
+    """No third worker is given the file: not now, not in the next session, until the user says so. Those that are
+    started afterwards have the memory only."""
+    loads = tmp_path / "loads"
+    loads.write_text("")
+    crash = stand_in(
+        tmp_path,
+        "if b'memory' in sys.stdin.buffer.read(100): time.sleep(60)",
+        f"with open({str(loads)!r}, 'a') as file: file.write('x')",
+        f"os.kill(os.getpid(), signal.{name})",
+    )
     async with running(**crash) as worker:
-        await until(lambda: worker.state == "refused")
-        assert starts(tmp_path) == 2
+        await until(lambda: worker.state == "refused" and starts(tmp_path) == 3)
+        assert loads.read_text() == "xx"
         assert name in worker.refusal
         assert worker._load.model in worker.refusal
         assert await ask(worker) is None
         assert worker.last_failure == worker.refusal
     async with running(**crash) as worker:
-        await until(lambda: worker.state == "refused")
-        assert starts(tmp_path) == 2
+        await until(lambda: worker.state == "refused" and starts(tmp_path) == 4)
+        assert loads.read_text() == "xx"
         await worker.restart(forget_quarantine=True)
-        await until(lambda: worker.state == "refused")
-        assert starts(tmp_path) == 4
+        await until(lambda: worker.state == "refused" and starts(tmp_path) == 7)
+        assert loads.read_text() == "xxxx"
     async with running(load_message("ctransformers")) as worker:
-        assert await ask(worker) is None
-        assert starts(tmp_path) == 4
+        await until(lambda: worker.state == "refused" and worker._has_memory)
+        answer = await ask(worker)
+        assert answer is not None
+        assert answer.source == "memory"
 
 
 async def test_a_worker_that_dies_while_loading_counts_too(tmp_path: Path) -> None:
