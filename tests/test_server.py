@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from tests.bundled import MODEL
 from tests.rawclient import PATIENCE, URI, RawClient, RpcError
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -635,3 +637,18 @@ async def _gone(pid: int) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"process {pid} is still there")
+
+
+async def test_a_model_that_is_copied_later_is_loaded_on_restart(home: Path) -> None:
+    """While it is missing the memory answers; once it is there the command that restarts the worker finds it."""
+    client = await RawClient.start(home)
+    await client.initialize({"engine": "fake", "model": "later", "deadline_ms": 60_000})
+    await client.until(lambda: client.messages())
+    folder = home / "data" / "models" / "later"
+    shutil.copytree(MODEL.model_file.parent, folder)
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"name": "bundled"', '"name": "later"'))
+    await client.command("offhand.restartWorker")
+    await client.ready()
+    assert (await client.command("offhand.status"))["model"] == "later"
+    await client.close()

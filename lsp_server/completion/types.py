@@ -51,11 +51,6 @@ class Candidate(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...] = ()
     by_memory: bool = False
 
-    @property
-    def logprob(self) -> float:
-        """Natural log-probability of the whole."""
-        return sum(step.logprob for step in self.steps)
-
 
 class Surroundings(msgspec.Struct, frozen=True):
     """All that a filter may look at.

@@ -140,16 +140,12 @@ class Decoder:
         if math.isnan(total):
             raise EngineError("The engine returned logits that are not numbers.")
         if total == 0.0:  # too improbable for a float; among themselves they still differ
-            network = offered = _softmax(logits[candidates])
-            total, probabilities = 1.0, np.zeros(len(probabilities))
-            probabilities[candidates] = offered
+            offered, total = _softmax(logits[candidates]), 1.0
         most = min(most, len(candidates))
         best = np.argpartition(offered, -most)[-most:]
         best = best[np.lexsort((best, -offered[best]))]
         return [
-            self._choice(
-                int(candidates[index]), float(offered[index]), total, network, probabilities, matches
-            )
+            _choice(int(candidates[index]), float(offered[index]), total, network, matches)
             for index in best
             if offered[index] > 0
         ]
@@ -160,24 +156,19 @@ class Decoder:
         probabilities[self._free] = _softmax(logits[self._free])
         return probabilities
 
-    def _choice(
-        self,
-        token: int,
-        probability: float,
-        total: float,
-        network: npt.NDArray[np.float64],
-        mixed: npt.NDArray[np.float64],
-        matches: Matches,
-    ) -> Choice:
-        match = mixture.support(matches, token)
-        by_network = min(float(network[token]), probability) if match else probability
-        return Choice(
-            token,
-            math.log(probability),
-            math.log(min(probability / total, 1.0)),
-            match,
-            1 - by_network / probability,
-        )
+
+def _choice(
+    token: int, probability: float, total: float, network: npt.NDArray[np.float64], matches: Matches
+) -> Choice:
+    match = mixture.support(matches, token)
+    by_network = min(float(network[token]), probability) if match else probability
+    return Choice(
+        token,
+        math.log(probability),
+        math.log(min(probability / total, 1.0)),
+        match,
+        1 - by_network / probability,
+    )
 
 
 def _softmax(logits: Logits) -> npt.NDArray[np.float64]:

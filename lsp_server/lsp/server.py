@@ -111,8 +111,8 @@ class OffhandServer(LanguageServer):
 
     async def restart_worker(self) -> None:
         """Start the engine anew, also one that was refused or never came up."""
-        if self.session.worker is None:
-            await start_engine(self.session, self.on_state)
+        if self.session.worker is None or self.session.trouble:  # then a worker, if any, has only the memory
+            await self._start_again()
         else:
             await self.session.worker.restart(forget_quarantine=True)
 
