@@ -40,6 +40,7 @@ HOMES = {
     "numpy": ["lsp_server.engine.*", *(f"lsp_server.bench.{name}" for name in NUMERIC)],
     "pygments": ["lsp_server.bench.languages"],
     "rapidfuzz": ["lsp_server.bench.score"],
+    "rensa": ["lsp_server.training.corpus.duplicates"],
     "socket": [],
     "urllib.request": [],
     "http": [],

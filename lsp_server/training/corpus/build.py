@@ -1,4 +1,4 @@
-"""The stage ``corpus``: packages by name in, ``train``, ``validation`` and ``test`` as JSON lines out, and a manifest."""
+"""The stage ``corpus``: packages by name in; ``train``, ``validation``, ``test`` as JSON lines and a manifest out."""
 
 import hashlib
 import os
@@ -46,10 +46,12 @@ def run(recipe: _Recipe, run: _Run, say: Say) -> None:
     downloads, goal = run.path("downloads"), run.path("corpus")
     goal.mkdir(parents=True, exist_ok=True)
     packages = wanted(corpus)
-    fetch([each for each in packages if not _refused(each)], downloads, corpus.suite, say)
+    fetch([each for each in packages if not _refused(each)], downloads, say)
     manifest = _build(corpus, packages, downloads, goal, say)
     if not any(package.kept for package in manifest.packages if package.split == "train"):
-        raise TrainingError("The corpus is empty: nothing was fetched, or nothing passed. See its manifest.json.")
+        raise TrainingError(
+            "The corpus is empty: nothing was fetched, or nothing passed. See its manifest.json."
+        )
     say(table(manifest), None)
 
 
@@ -60,17 +62,15 @@ def wanted(corpus: Corpus) -> list[Wanted]:
         TrainingError: a name has no version.
     """
     found = standard() if corpus.installed else []
-    for registry, names, between in (
-        ("pypi", corpus.pypi, "=="),
-        ("npm", corpus.npm, "@"),
-        ("debian", corpus.debian, "="),
-        ("debian-source", corpus.debian_source, "="),
-    ):
+    named = [("pypi", "", corpus.pypi, "=="), ("npm", "", corpus.npm, "@")]
+    named += [("debian", suite, names, "=") for suite, names in corpus.debian.items()]
+    named += [("debian-source", suite, names, "=") for suite, names in corpus.debian_source.items()]
+    for registry, suite, names, between in named:
         for each in names:
             name, _, version = each.rpartition(between)
             if not name:
                 raise TrainingError(f"{registry} {each}: a version must follow, after {between}")
-            found.append(Wanted(registry, name, version))
+            found.append(Wanted(registry, name, version, suite))
     return sorted(found, key=lambda each: (_SPLITS.index(_split(corpus, each)), _hash(each.folder)))
 
 
@@ -90,13 +90,10 @@ def _refused(package: Wanted) -> bool:
 
 def _build(corpus: Corpus, packages: list[Wanted], downloads: Path, goal: Path, say: Say) -> Manifest:
     """Read, compare and write one package after the other; other processes read ahead."""
-    manifest = Manifest([], {}, corpus.suite, platform.python_version())
+    manifest = Manifest([], {}, platform.python_version())
     known, room = Known(corpus.similar), corpus.whole or 1 << 60
     with ExitStack() as stack:
-        parts = {
-            split: stack.enter_context(open(goal / f"{split}.jsonl.part", "wb"))  # noqa: SIM115
-            for split in _SPLITS
-        }
+        parts = {split: stack.enter_context(open(goal / f"{split}.jsonl.part", "wb")) for split in _SPLITS}
         harvests = stack.enter_context(closing(_harvests(corpus, packages, downloads)))
         for at, (wanted, got) in enumerate(harvests):
             split = _split(corpus, wanted)
@@ -119,7 +116,9 @@ def _build(corpus: Corpus, packages: list[Wanted], downloads: Path, goal: Path, 
     return manifest
 
 
-def _harvests(corpus: Corpus, packages: list[Wanted], downloads: Path) -> Generator[tuple[Wanted, Harvest | None], None, None]:
+def _harvests(
+    corpus: Corpus, packages: list[Wanted], downloads: Path
+) -> Generator[tuple[Wanted, Harvest | None], None, None]:
     """What the packages give, in their order; ``None`` for those that are never taken."""
     allowed = [each for each in packages if not _refused(each)]
     read = partial(_read, corpus, downloads)

@@ -32,11 +32,13 @@ class Wanted(msgspec.Struct, frozen=True):
     Attributes:
         registry: ``pypi``, ``npm``, ``debian`` (a binary package), ``debian-source`` or ``installed``.
         name: as the registry writes it; version: exactly this one.
+        suite: of Debian; empty elsewhere.
     """
 
     registry: str
     name: str
     version: str
+    suite: str = ""
 
     @property
     def folder(self) -> str:
@@ -44,26 +46,25 @@ class Wanted(msgspec.Struct, frozen=True):
         return f"{self.registry}/{self.name.replace('/', '__')}={self.version.replace(':', '%3a')}"
 
 
-def fetch(wanted: list[Wanted], downloads: Path, suite: str, say: Callable[[str, float | None], None]) -> None:
+def fetch(wanted: list[Wanted], downloads: Path, say: Callable[[str, float | None], None]) -> None:
     """Fetch what is not there yet. What cannot be fetched is left out; look at the folders.
-
-    Args:
-        suite: of Debian, from which its packages come.
 
     Raises:
         TrainingError: a client that is needed is not installed, or Debian's lists cannot be read.
     """
     missing = [each for each in wanted if not (downloads / each.folder).is_dir()]
     batches = []
-    for registry in ("pypi", "npm", "debian", "debian-source"):
-        of_it = [each for each in missing if each.registry == registry]
+    for kind in dict.fromkeys((each.registry, each.suite) for each in missing):
+        of_it = [each for each in missing if (each.registry, each.suite) == kind]
         batches += [of_it[at : at + _BATCH] for at in range(0, len(of_it), _BATCH)]
     if not batches:
         return
-    environment = _apt(downloads, suite) if any("debian" in batch[0].registry for batch in batches) else None
+    environments = {suite: _apt(downloads, suite) for suite in {each.suite for each in missing} if suite}
     with ThreadPoolExecutor(_CLIENTS) as pool:
         done = 0
-        for count in pool.map(lambda batch: _batch(batch, downloads, environment), batches):
+        for count in pool.map(
+            lambda batch: _batch(batch, downloads, environments.get(batch[0].suite)), batches
+        ):
             done += count
             say(f"fetched {done} of {len(missing)} packages", done / len(missing))
 
@@ -117,7 +118,10 @@ def _sources(
     here = {}
     for each, name in zip(wanted, names, strict=True):
         before = set(os.listdir(into))
-        if _run(["apt-get", "source", "-qq", "--download-only", "--only-source", name], into, environment) is None:
+        if (
+            _run(["apt-get", "source", "-qq", "--download-only", "--only-source", name], into, environment)
+            is None
+        ):
             return None
         here[each.name] = sorted(set(os.listdir(into)) - before)
     return here
@@ -168,7 +172,7 @@ def _run(command: Iterable[str], into: Path, environment: dict[str, str] | None)
 
 def _apt(downloads: Path, suite: str) -> dict[str, str]:
     """An environment in which apt knows the suite's packages and sources, apart from the machine's own lists."""
-    state = (downloads / "apt").resolve()
+    state = (downloads / "apt" / suite).resolve()
     for folder in ("lists/partial", "archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     mirror = _mirror()
@@ -183,7 +187,9 @@ def _apt(downloads: Path, suite: str) -> dict[str, str]:
     )
     environment = {**os.environ, "APT_CONFIG": str(state / "apt.conf")}
     if _run(["apt-get", "update", "-qq"], state, environment) is None:
-        raise TrainingError(f"The package lists of Debian {suite} could not be read: offline, or no such suite?")
+        raise TrainingError(
+            f"The package lists of Debian {suite} could not be read: offline, or no such suite?"
+        )
     return environment
 
 
@@ -194,4 +200,6 @@ def _mirror() -> str:
             found = re.match(r"(?:URIs:|deb)\s+(?:\[.*?\]\s+)?(https?://\S+debian/?)(?:\s|$)", line)
             if found:
                 return found[1]
-    raise TrainingError("This machine's apt sources name no Debian mirror, but the recipe names Debian packages.")
+    raise TrainingError(
+        "This machine's apt sources name no Debian mirror, but the recipe names Debian packages."
+    )

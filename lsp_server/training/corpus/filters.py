@@ -37,9 +37,11 @@ _GENERATED = re.compile(
     r"machine generated|@generated|don't edit|automatically (created|produced)",
     re.IGNORECASE,
 )
-_TRANSPILED = re.compile(
+#: What compilers to JavaScript leave, and source that only looks like it (Flow's).
+_OTHER_SCRIPT = re.compile(
     r"__esModule|__awaiter|__createBinding|_interopRequire|tslib_1|__webpack_require__|sourceMappingURL=|"
-    r"_classCallCheck|babelHelpers|_jsxRuntime|__commonJS"
+    r"_classCallCheck|babelHelpers|_jsxRuntime|__commonJS|^ \* @flow|^// @flow",
+    re.MULTILINE,
 )
 _HEAD = 1_500
 _ENTRY = re.compile(r"""\s*([\[({]?["'\d\-][^=]*,\s*[\])}]*,?|[\[\](){}],?|0x[\da-fA-F]+.*)\s*$""")
@@ -68,8 +70,8 @@ def text(content: str, language: str) -> str | None:
         return "size"
     if _GENERATED.search(content[:_HEAD]):
         return "generated"
-    if language == "javascript" and _TRANSPILED.search(content):
-        return "generated"
+    if language == "javascript" and _OTHER_SCRIPT.search(content):
+        return "not JavaScript"
     lines = content.split("\n")
     if max(map(len, lines)) > _LONGEST_LINE or size / len(lines) > _MEAN_LINE:
         return "long lines"

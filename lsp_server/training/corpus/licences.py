@@ -1,99 +1,96 @@
-"""Which licence a package or a file has, and whether it is a permissive one. Does not open files.
+"""Which licence something has, and whether it is a permissive one. Opens no files.
 
-Read are SPDX expressions, the names that people write instead of them, whole licence texts by their telling
-sentences, and Debian's machine-readable copyright files (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/).
-Unknown is refused: nothing is guessed in favour of taking a file.
+Read are SPDX expressions, the names that people write instead of them, and whole licence texts by their telling
+sentences. Unknown is refused: nothing is guessed in favour of taking a file.
 """
 
-import fnmatch
 import re
 
-import msgspec
+#: Permissive licences: the SPDX name, then what else is written for it, in small letters with single hyphens. ``BSD``
+#: is not of SPDX: it stands where nobody says which of the BSD licences it is; all that are in use are permissive.
+_NAMES = """
+MIT: expat; mit-license; the-mit-license; mit-x11; mit-expat; mit-licence; the-mit-license-mit; mit-license-mit
+MIT-0: mit-no-attribution-license-mit-0
+Apache-2.0: apache; apache-2; apache2; apache2.0; apache-license; apache-license-2.0; apache-software-license; asl-2.0
+Apache-2.0: apache-license-version-2.0; apache-v2; apache-software-license-2.0; apache-2.0-license; apachev2; asl2
+Apache-2.0: apache-license-v2.0; apache-license-2; the-apache-license-version-2.0
+Apache-2.0 WITH LLVM-exception: apache-2.0-with-llvm-exception; apache-2.0-with-llvm-exceptions
+BSD: bsd-license
+BSD-1-Clause:
+BSD-2-Clause: bsd-2; 2-clause-bsd; simplified-bsd; bsd-2-clause-license; freebsd; simplified-bsd-license; bsd2
+BSD-2-Clause: bsd-2-clauses; bsd-2clause
+BSD-2-Clause-Patent:
+BSD-3-Clause: bsd-3; 3-clause-bsd; bsd-3-clause-license; new-bsd; new-bsd-license; modified-bsd; modified-bsd-license
+BSD-3-Clause: bsd-new; bsd3; 3-clause-bsd-license; the-bsd-3-clause-license; bsd-3-clauses; bsd-3clause; bsd-clause-3
+BSD-3-Clause: revised-bsd; edl-1.0
+BSD-3-Clause-Clear:
+BSD-3-Clause-LBNL:
+BSD-Source-Code:
+ISC: isc-license; isc-license-iscl; iscl
+PSF-2.0: psf; psfl; psf-2; python-software-foundation-license; psf-license
+Python-2.0: python-2; python
+Python-2.0.1:
+CNRI-Python:
+Zlib: zlib-libpng; zlib-libpng-license; zlib-license
+0BSD: zero-clause-bsd-0bsd
+Unlicense: unlicence; the-unlicense; the-unlicense-unlicense; the-unlicence
+CC0-1.0: cc0; cc0-1; cc0-1.0-universal; cc0-1.0-universal-cc0-1.0-public-domain-dedication
+BSL-1.0: boost; boost-1.0; boost-software-license-1.0-bsl-1.0; boost-software-license-1.0
+"""
 
-#: Permissive licences by their SPDX names in small letters.
-PERMISSIVE = {
-    **{name.lower(): name for name in ("MIT", "MIT-0", "Apache-2.0", "ISC", "Zlib", "0BSD", "Unlicense")},
-    **{name.lower(): name for name in ("CC0-1.0", "BSL-1.0", "PSF-2.0", "Python-2.0", "Python-2.0.1")},
-    **{name.lower(): name for name in ("BSD-1-Clause", "BSD-2-Clause", "BSD-3-Clause", "BSD-3-Clause-LBNL")},
-    **{name.lower(): name for name in ("BSD-3-Clause-Clear", "BSD-2-Clause-Patent", "BSD-Source-Code", "CNRI-Python")},
-}
-
-#: What is written instead of an SPDX name: small letters, words apart by one hyphen.
-_ALIASES = {
-    **dict.fromkeys(("expat", "mit-license", "the-mit-license", "mit-x11", "x11", "mit-expat", "mit-licence"), "MIT"),
-    **dict.fromkeys(("the-mit-license-mit", "mit-license-mit", "mit-style", "mit-1", "mit-2", "mit-3"), "MIT"),
-    **dict.fromkeys(("apache", "apache-2", "apache2", "apache2.0", "apache-license", "apache-license-2.0"), "Apache-2.0"),
-    **dict.fromkeys(("apache-software-license", "apache-license-version-2.0", "apache-v2", "asl-2.0"), "Apache-2.0"),
-    **dict.fromkeys(("apache-software-license-2.0", "apache-2.0-license", "apache-license-v2.0"), "Apache-2.0"),
-    **dict.fromkeys(("apache-license-2", "the-apache-license-version-2.0", "asl2", "apachev2"), "Apache-2.0"),
-    **dict.fromkeys(("apache-2.0-with-llvm-exception", "apache-2.0-with-llvm-exceptions"), "Apache-2.0"),
-    **dict.fromkeys(("bsd", "bsd-license", "bsd-3", "3-clause-bsd", "bsd-3-clause-license", "new-bsd"), "BSD-3-Clause"),
-    **dict.fromkeys(("new-bsd-license", "modified-bsd", "modified-bsd-license", "bsd-new", "bsd3"), "BSD-3-Clause"),
-    **dict.fromkeys(("3-clause-bsd-license", "the-bsd-3-clause-license", "bsd-3-clauses", "bsd-style"), "BSD-3-Clause"),
-    **dict.fromkeys(("bsd-3clause", "bsd-clause-3", "revised-bsd", "edl-1.0"), "BSD-3-Clause"),
-    **dict.fromkeys(("bsd-2", "2-clause-bsd", "simplified-bsd", "bsd-2-clause-license", "freebsd"), "BSD-2-Clause"),
-    **dict.fromkeys(("simplified-bsd-license", "bsd2", "bsd-2-clauses", "bsd-2clause"), "BSD-2-Clause"),
-    **dict.fromkeys(("isc-license", "isc-license-iscl", "iscl"), "ISC"),
-    **dict.fromkeys(("psf", "psfl", "psf-2", "python-software-foundation-license", "psf-license"), "PSF-2.0"),
-    **dict.fromkeys(("python-2", "python"), "Python-2.0"),
-    **dict.fromkeys(("zlib-libpng", "zlib-libpng-license", "zlib-license"), "Zlib"),
-    **dict.fromkeys(("cc0", "cc0-1", "cc0-1.0-universal", "cc0-1.0-universal-cc0-1.0-public-domain-dedication"), "CC0-1.0"),
-    **dict.fromkeys(("unlicence", "the-unlicense", "the-unlicense-unlicense", "the-unlicence"), "Unlicense"),
-    **dict.fromkeys(("boost", "boost-1.0", "boost-software-license-1.0-bsl-1.0", "boost-software-license-1.0"), "BSL-1.0"),
-    "mit-no-attribution-license-mit-0": "MIT-0",
-}
-
-#: Licences under which a file is not taken, as headers and expressions name them.
+#: How headers and texts name licences under which a file is not taken.
 _COPYLEFT = re.compile(
     r"GNU (Lesser |Library |Affero |Free )?(General Public|Documentation)|\b[AL]?GPL(v?-?[23]|\b)|"
     r"Mozilla Public License|\bMPL-?[12]|Eclipse Public License|\bEPL-?[12]|Common Development and Distribution|"
     r"\bCDDL\b|Creative Commons Attribution-(Share|Non)|CC-BY-(SA|NC)|Artistic License|European Union Public|"
-    r"Business Source License|Elastic License|Server Side Public|Commons Clause",
+    r"Business Source License|Elastic License|Server Side Public|Commons Clause|Academic Free License",
     re.IGNORECASE,
 )
 _SPDX = re.compile(r"SPDX-License-Identifier:\s*([^\n*/]+)")
 
-#: Telling sentences of whole texts; the first that is found counts.
+#: Telling sentences of whole texts, blanks as one; the first that is found counts.
 _TEXTS = (
-    (re.compile(r"GNU (LESSER |LIBRARY |AFFERO )?GENERAL PUBLIC LICENSE|Mozilla Public License", re.IGNORECASE), ""),
-    (re.compile(r"Apache License,?\s+Version 2\.0", re.IGNORECASE), "Apache-2.0"),
-    (re.compile(r"Permission is hereby granted, free of charge, to any person obtaining"), "MIT"),
-    (re.compile(r"Permission to use, copy, modify, and(/or)? distribute this software for any"), "ISC"),
-    (re.compile(r"Redistribution and use in source and binary.*Neither the name", re.DOTALL | re.IGNORECASE), "BSD-3-Clause"),
-    (re.compile(r"Redistribution and use in source and binary", re.IGNORECASE), "BSD-2-Clause"),
-    (re.compile(r"PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2"), "PSF-2.0"),
-    (re.compile(r"This is free and unencumbered software released into the public domain"), "Unlicense"),
-    (re.compile(r"Boost Software License - Version 1\.0", re.IGNORECASE), "BSL-1.0"),
+    ("Apache License,? Version 2.0", "Apache-2.0"),
+    ("Permission is hereby granted, free of charge, to any person obtaining", "MIT"),
+    ("Permission to use, copy, modify, and(/or)? distribute this software for any", "ISC"),
+    ("Redistributions? and use in source and binary.* Neither the names? ", "BSD-3-Clause"),
+    (
+        "Redistributions? and use in source and binary.* may (not be used|be used only) to endorse",
+        "BSD-3-Clause",
+    ),
+    ("Redistributions? and use in source and binary", "BSD-2-Clause"),
+    ("PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2", "PSF-2.0"),
+    ("This is free and unencumbered software released into the public domain", "Unlicense"),
+    ("Boost Software License - Version 1.0", "BSL-1.0"),
 )
 
 
-def permissive(expression: str) -> str:
+def permissive(expression: str, texts: dict[str, str] | None = None) -> str:
     """The expression in SPDX's words where it allows use under permissive licences only; else empty.
 
     Of alternatives the permissive ones are kept; of licences that hold together each must be permissive.
+
+    Args:
+        texts: of licences, by the names in the expression, where the names are not to be relied on.
     """
     words = re.findall(r"\(|\)|,|[^\s(),]+", re.sub(r"\s*/\s*|\s*\|\|?\s*", " or ", expression))
-    return _Reader(words).whole()
+    return _Reader(words, texts or {}).whole()
 
 
 def by_name(name: str) -> str:
     """A licence's SPDX name from what somebody wrote; empty: not known to be permissive."""
     key = re.sub(r"[\s_(),:'\"]+", "-", name.strip().lower()).strip("-")
-    key = re.sub(r"^licence-|^license-", "", key)
-    if key in PERMISSIVE:
-        return PERMISSIVE[key]
-    if key in _ALIASES:
-        return _ALIASES[key]
-    key = re.sub(r"(?<=-clause)-[\w.~-]+$", "", key)  # Debian numbers its variants: BSD-3-clause-Google
-    return PERMISSIVE.get(key, "")
+    found = _SPDX_NAMES.get(re.sub(r"^licen[cs]e-", "", key), "")
+    # Debian's authors tell variants of a licence apart: BSD-3-clause-Google
+    return found or _SPDX_NAMES.get(re.sub(r"(?<=-clause)-[\w.~-]+$", "", key), "")
 
 
 def of_text(text: str) -> str:
     """The licence that a whole text is; empty: not known, or not permissive."""
-    for pattern, name in _TEXTS:
-        if pattern.search(text):
-            return name
-    return ""
+    plain = re.sub(r"[\s*#/;]+", " ", text)
+    if _COPYLEFT.search(plain):
+        return ""
+    return next((name for pattern, name in _TEXTS if re.search(pattern, plain, re.IGNORECASE)), "")
 
 
 def copyleft(head: str) -> bool:
@@ -109,72 +106,38 @@ def of_metadata(expression: str, classifiers: list[str], licence: str, texts: li
         classifiers: those that begin with ``License ::``, without that.
         texts: of its licence files.
     """
+    told = [of_text(text) for text in texts]
+    in_files = " AND ".join(sorted(set(told))) if told and all(told) else ""
     if expression:
-        return permissive(expression)
-    named = [each.rpartition("::")[2].strip() for each in classifiers if each != "OSI Approved"]
-    if named:
-        found = [by_name(each) for each in named]
-        return " AND ".join(sorted(set(found))) if all(found) else ""
-    if licence and len(licence) < 120:
-        return permissive(licence) or by_name(licence)
-    if licence:
-        return of_text(licence)
-    found = [of_text(text) for text in texts]
-    return " AND ".join(sorted(set(found))) if found and all(found) else ""
+        found = permissive(expression)
+    elif named := [
+        name for each in classifiers if (name := each.rpartition("::")[2].strip()) != "OSI Approved"
+    ]:
+        each_found = [by_name(each) for each in named]
+        found = " AND ".join(sorted(set(each_found))) if all(each_found) else ""
+    elif licence and len(licence) < _LONGEST_NAME:
+        found = permissive(licence) or by_name(licence)
+    else:
+        found = of_text(licence) if licence else in_files
+    return in_files if found == "BSD" and in_files.startswith("BSD-") else found
 
 
-class Stanza(msgspec.Struct, frozen=True):
-    """One paragraph of a Debian copyright file: patterns of files and the licence's short names."""
+#: Characters; a longer field is the licence's text.
+_LONGEST_NAME = 120
 
-    patterns: tuple[str, ...]
-    licence: str
-
-
-def debian(text: str) -> list[Stanza]:
-    """The ``Files`` paragraphs of a machine-readable copyright file; empty: it is none."""
-    if not re.match(r"\s*Format(-Specification)?:", text, re.IGNORECASE):
-        return []
-    stanzas = []
-    for paragraph in re.split(r"\n[ \t]*\n", text):
-        fields = {
-            name.lower(): value
-            for name, value in re.findall(r"^([\w-]+):[ \t]*(.*(?:\n[ \t].*)*)", paragraph, re.MULTILINE)
-        }
-        if "files" in fields and "license" in fields:
-            stanzas.append(Stanza(tuple(fields["files"].split()), fields["license"].split("\n")[0].strip()))
-    return stanzas
-
-
-def in_debian(stanzas: list[Stanza], path: str) -> str:
-    """The licence of a file by its path in the source package: what the last paragraph that names it says."""
-    for stanza in reversed(stanzas):
-        if any(fnmatch.fnmatchcase(path, pattern.removeprefix("./")) for pattern in stanza.patterns):
-            return permissive(stanza.licence)
-    return ""
-
-
-def installed_by_debian(stanzas: list[Stanza], path: str) -> str:
-    """The licence of a file where Debian installs it, which tells its place in the source only in part.
-
-    Every paragraph whose pattern fits the path, or the path without its first folders, must be permissive.
-    """
-    parts = path.split("/")
-    tails = ["/".join(parts[at:]) for at in range(len(parts))]
-    found = ""
-    for stanza in stanzas:
-        patterns = [pattern.removeprefix("./") for pattern in stanza.patterns if not pattern.startswith("debian/")]
-        if any(fnmatch.fnmatchcase(tail, pattern) for pattern in patterns for tail in tails):
-            found = permissive(stanza.licence)
-            if not found:
-                return ""
-    return found
+_SPDX_NAMES = {
+    other: name
+    for name, _, others in (line.partition(":") for line in _NAMES.strip().splitlines())
+    for other in (name.lower(), *filter(None, others.strip().split("; ")))
+}
 
 
 class _Reader:
     """Reads an expression from left to right: or < and < with."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, words: list[str], texts: dict[str, str]) -> None:
         self._words = words
+        self._texts = texts
         self._at = 0
 
     def whole(self) -> str:
@@ -219,4 +182,5 @@ class _Reader:
         while self._next() and self._next() not in ("and", "or", ",", "(", ")"):
             words.append(self._words[self._at])
             self._at += 1
-        return by_name(" ".join(words))
+        name = " ".join(words)
+        return by_name(name) or of_text(self._texts.get(name.lower(), ""))

@@ -42,12 +42,11 @@ class Manifest(msgspec.Struct):
     """A corpus: its packages, and files and bytes refused by reason.
 
     Attributes:
-        suite: of Debian; python: whose standard library is in it.
+        python: whose standard library is in it.
     """
 
     packages: list[Package]
     refused: dict[str, Kept]
-    suite: str
     python: str
 
 
@@ -74,13 +73,17 @@ def table(manifest: Manifest) -> str:
 def _rows(title: str, totals: dict[str, Kept], tokens: bool = True) -> str:
     whole = sum(each.bytes for each in totals.values()) or 1
     width = max(map(len, [title, *totals]))
-    lines = [f"{title:{width}} {'documents':>9} {'MB':>8} {'share':>6}" + (f" {'M tokens':>8}" if tokens else "")]
+    lines = [
+        f"{title:{width}} {'documents':>9} {'MB':>8} {'share':>6}" + (f" {'M tokens':>8}" if tokens else "")
+    ]
     for name, each in sorted(totals.items(), key=lambda item: -item[1].bytes):
         line = f"{name:{width}} {each.documents:9d} {each.bytes / 1e6:8.2f} {each.bytes / whole:6.1%}"
         lines.append(line + (f" {each.bytes / BYTES_PER_TOKEN / 1e6:8.2f}" if tokens else ""))
     if tokens:
         count = sum(each.documents for each in totals.values())
-        lines.append(f"{'all':{width}} {count:9d} {whole / 1e6:8.2f} {'':6} {whole / BYTES_PER_TOKEN / 1e6:8.2f}")
+        lines.append(
+            f"{'all':{width}} {count:9d} {whole / 1e6:8.2f} {'':6} {whole / BYTES_PER_TOKEN / 1e6:8.2f}"
+        )
     return "\n".join(lines)
 
 
@@ -90,7 +93,9 @@ def notice(manifest: Manifest) -> str:
     for package in manifest.packages:
         if package.split == "train":
             for licence in package.kept:
-                by_licence.setdefault(licence, set()).add(f"{package.name} {package.version} ({package.registry})")
+                by_licence.setdefault(licence, set()).add(
+                    f"{package.name} {package.version} ({package.registry})"
+                )
     lines = ["| licence | packages |", "| --- | --- |"]
     for licence, names in sorted(by_licence.items(), key=lambda item: (-len(item[1]), item[0])):
         lines.append(f"| {licence} | {', '.join(sorted(names, key=str.lower))} |")

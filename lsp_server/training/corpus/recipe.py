@@ -2,15 +2,28 @@
 
 import msgspec
 
-#: The language of a file's source, by the file's ending.
-LANGUAGES = {
-    **{"py": "python", "ts": "typescript", "mts": "typescript", "cts": "typescript", "tsx": "tsx"},
-    **{"js": "javascript", "mjs": "javascript", "cjs": "javascript", "jsx": "javascript"},
-    **{"go": "go", "rs": "rust", "c": "c", "h": "c", "java": "java", "lua": "lua"},
-    **{"cc": "cpp", "cpp": "cpp", "cxx": "cpp", "hpp": "cpp", "hh": "cpp", "hxx": "cpp"},
-    **{"sh": "shell", "bash": "shell", "bats": "shell", "zsh": "shell"},
-    **{"rb": "ruby", "php": "php", "cs": "csharp", "kt": "kotlin", "swift": "swift"},
+#: The endings of each language's files.
+_ENDINGS = {
+    "python": "py",
+    "typescript": "ts mts cts",
+    "tsx": "tsx",
+    "javascript": "js mjs cjs jsx",
+    "go": "go",
+    "rust": "rs",
+    "c": "c h",
+    "cpp": "cc cpp cxx hpp hh hxx",
+    "java": "java",
+    "lua": "lua",
+    "shell": "sh bash bats zsh",
+    "ruby": "rb",
+    "php": "php",
+    "csharp": "cs",
+    "kotlin": "kt",
+    "swift": "swift",
 }
+
+#: The language of a file's source, by the file's ending.
+LANGUAGES = {ending: language for language, endings in _ENDINGS.items() for ending in endings.split()}
 
 
 class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,9 +32,7 @@ class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         pypi: ``name==version`` each; wheels only.
         npm: ``name@version`` each.
-        debian: binary packages of the suite, ``name=version`` each.
-        debian_source: source packages of the suite, ``name=version`` each.
-        suite: of Debian.
+        debian, debian_source: binary packages, source packages, ``name=version`` each, by the suite of Debian.
         installed: whether to take the standard library of the Python that runs.
         validation, test: names of packages that are held out whole.
         most: bytes kept of one package.
@@ -35,9 +46,8 @@ class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     pypi: tuple[str, ...] = ()
     npm: tuple[str, ...] = ()
-    debian: tuple[str, ...] = ()
-    debian_source: tuple[str, ...] = ()
-    suite: str = "trixie"
+    debian: dict[str, tuple[str, ...]] = {}
+    debian_source: dict[str, tuple[str, ...]] = {}
     installed: bool = True
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()

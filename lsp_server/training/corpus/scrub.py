@@ -2,7 +2,9 @@
 
 import re
 
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@(?=[\w-]+\.)(?!\d+\.\d+(?:\.|\b)(?!\w*[a-z]))[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b")
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[\w.+-]+@(?=[\w-]+\.)(?!\d+\.\d+(?:\.|\b)(?!\w*[a-z]))[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b"
+)
 
 #: A quick look: decorators have nothing in front of the sign.
 _AT = re.compile(r"\w@\w")
@@ -18,16 +20,27 @@ _KEYS = re.compile(
     re.DOTALL,
 )
 
-#: A long value without blanks that is given to something called a secret.
-_VALUE = re.compile(
-    r"""((?:secret|passwd|password|api_?key|access_?key|auth_?token|private_?key)\w*["']?\s*[:=]+\s*["'])"""
-    r"""(?=[^"'\s]*\d)(?=[^"'\s]*[A-Za-z])[A-Za-z0-9+/=_-]{20,}(["'])""",
+#: A long value of letters and digits without blanks, and what gives it to something called a secret.
+_VALUE = re.compile(r"""(["'])(?=[^"'\s]*\d)(?=[^"'\s]*[A-Za-z])[A-Za-z0-9+/=_-]{20,}\1""")
+_SECRET = re.compile(
+    r"""(secret|passwd|password|api_?key|access_?key|auth_?token|private_?key)\w*["']?\s*[:=]+\s*$""",
     re.IGNORECASE,
 )
+_BEFORE = 60
+
+#: Beginnings of keys: quicker to look for.
+_SIGNS = ("-----BEGIN", "AKIA", "AIza", "gh", "xox", "sk-", "sk_live", "eyJ", "npm_", "glpat-")
 
 
 def scrubbed(text: str) -> str:
     """The text with such things replaced by ones that are nobody's."""
     if _AT.search(text):
         text = _EMAIL.sub(lambda found: found[0] if _EXAMPLE.search(found[0]) else "user@example.com", text)
-    return _VALUE.sub(r"\1secret\2", _KEYS.sub("secret", text))
+    if any(sign in text for sign in _SIGNS):
+        text = _KEYS.sub("secret", text)
+    return _VALUE.sub(_value, text)
+
+
+def _value(found: re.Match[str]) -> str:
+    before = found.string[max(0, found.start() - _BEFORE) : found.start()]
+    return f"{found[1]}secret{found[1]}" if _SECRET.search(before) else found[0]

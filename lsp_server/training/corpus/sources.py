@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from lsp_server.training.corpus import licences
+from lsp_server.training.corpus.copyright import Copyright
 from lsp_server.training.corpus.fetch import Wanted
 from lsp_server.training.corpus.recipe import LANGUAGES
 
@@ -75,7 +76,11 @@ def _wheel(wanted: Wanted, folder: Path) -> Iterator[File]:
         ]
         licence = licences.of_metadata(
             str(said.get("License-Expression") or ""),
-            [str(each)[11:] for each in said.get_all("Classifier", []) if str(each).startswith("License :: ")],
+            [
+                str(each)[11:]
+                for each in said.get_all("Classifier", [])
+                if str(each).startswith("License :: ")
+            ],
             str(said.get("License") or "").strip(),
             texts,
         )
@@ -90,7 +95,9 @@ def _npm(wanted: Wanted, folder: Path) -> Iterator[File]:
     found = {}
     described: dict[str, object] = {}
     with tarfile.open(next(folder.iterdir())) as archive:
-        for path, content in _members(archive, lambda path: path.count("/") == 1 and path.endswith("package.json")):
+        for path, content in _members(
+            archive, lambda path: path.count("/") == 1 and path.endswith("package.json")
+        ):
             inside = path.partition("/")[2]
             if inside == "package.json":
                 described = json.loads(content)
@@ -107,7 +114,9 @@ def _npm(wanted: Wanted, folder: Path) -> Iterator[File]:
 def _npm_licence(described: dict[str, object]) -> str:
     said = described.get("license") or described.get("licenses") or ""
     if isinstance(said, list):
-        return licences.permissive(" OR ".join(str(each.get("type", "")) for each in said if isinstance(each, dict)))
+        return licences.permissive(
+            " OR ".join(str(each.get("type", "")) for each in said if isinstance(each, dict))
+        )
     return licences.permissive(str(said.get("type", "")) if isinstance(said, dict) else str(said))
 
 
@@ -119,11 +128,11 @@ def _installed_deb(wanted: Wanted, folder: Path) -> Iterator[File]:
     with tarfile.open(fileobj=io.BytesIO(opened.stdout)) as archive:
         for path, content in _members(archive, lambda path: path.removeprefix("./") == copyright_):
             found[path.removeprefix("./")] = content
-    stanzas = licences.debian(found.pop(copyright_, b"").decode("utf-8", "replace"))
+    said = Copyright(found.pop(copyright_, b"").decode("utf-8", "replace"))
     for path, content in found.items():
-        inside = _BELOW.sub("", path)
+        inside = _CRATE.sub(r"\1", _BELOW.sub("", path))
         if inside != path:
-            yield File(inside, licences.installed_by_debian(stanzas, path), content)
+            yield File(inside, said.installed(path), content)
 
 
 #: Where Debian puts what is called otherwise in a project's own folder.
@@ -132,6 +141,10 @@ _BELOW = re.compile(
     r"usr/share/cargo/registry/|usr/src/rustc-[\d.]+/|"
     r"usr/include/([^/]+-linux-gnu/)?|usr/share/lua/5\.\d/|usr/share/nvim/|usr/share/(?=[^/]+/)|usr/lib/(?=[^/]+/)|usr/bin/"
 )
+
+
+#: A crate's folder carries its version.
+_CRATE = re.compile(r"^([\w-]+?)-\d+\.\d+[^/]*(?=/)")
 
 
 def _source(wanted: Wanted, folder: Path) -> Iterator[File]:
@@ -148,9 +161,9 @@ def _source(wanted: Wanted, folder: Path) -> Iterator[File]:
                 inside = inside if packaging else below + inside.partition("/")[2]
                 if inside == "debian/copyright" or not packaging:
                     found[inside] = content
-    stanzas = licences.debian(found.pop("debian/copyright", b"").decode("utf-8", "replace"))
+    said = Copyright(found.pop("debian/copyright", b"").decode("utf-8", "replace"))
     for path, content in found.items():
-        yield File(f"{wanted.name}/{path}", licences.in_debian(stanzas, path), content)
+        yield File(f"{wanted.name}/{path}", said.source(path), content)
 
 
 def _members(archive: tarfile.TarFile, also: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:

@@ -76,8 +76,7 @@ def shortened(text: str, share: float) -> str | None:
     lines = text.split("\n")
     for first, last in sorted(cuts, reverse=True):
         lines[first - 1 : last] = _first_paragraph(lines[first - 1 : last])
-    shorter = "\n".join(lines)
-    return shorter if cuts and parsed(shorter) is not None else text
+    return "\n".join(lines)
 
 
 def _docstrings(node: ast.Module | ast.stmt) -> Iterator[ast.Constant]:
@@ -91,9 +90,15 @@ def _docstrings(node: ast.Module | ast.stmt) -> Iterator[ast.Constant]:
             yield from _docstrings(statement)
 
 
-def _docstring(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module) -> ast.Constant | None:
+def _docstring(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module,
+) -> ast.Constant | None:
     first = node.body[0] if node.body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
         return first.value
     return None
 
@@ -113,5 +118,6 @@ def _first_paragraph(lines: list[str]) -> list[str]:
         if not lines[at].strip():
             indent = re.match(r"\s*", lines[0])
             close = (indent[0] if indent else "") + opening[1]
-            return [*lines[:at], close] if at > 1 else [lines[0].rstrip() + opening[1]]
+            joined = at == 1 and not lines[0].endswith((opening[1][0], "\\"))
+            return [lines[0] + opening[1]] if joined else [*lines[:at], close]
     return lines
