@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -19,7 +20,7 @@ from lsp_server.training.corpus.duplicates import Known
 from lsp_server.training.corpus.fetch import Wanted, fetch
 from lsp_server.training.corpus.manifest import Kept, Manifest, Package, table
 from lsp_server.training.corpus.recipe import Corpus
-from lsp_server.training.corpus.sources import standard
+from lsp_server.training.corpus.sources import INSTALLED, standard
 
 _SPLITS = ("test", "validation", "train")
 _PROCESSES = 2
@@ -46,7 +47,7 @@ def run(recipe: _Recipe, run: _Run, say: Say) -> None:
     downloads, goal = run.path("downloads"), run.path("corpus")
     goal.mkdir(parents=True, exist_ok=True)
     packages = wanted(corpus)
-    fetch([each for each in packages if not _refused(each)], downloads, say)
+    fetch([each for each in packages if each.registry != INSTALLED and not _refused(each)], downloads, say)
     manifest = _build(corpus, packages, downloads, goal, say)
     if not any(package.kept for package in manifest.packages if package.split == "train"):
         raise TrainingError(
@@ -101,7 +102,7 @@ def _build(corpus: Corpus, packages: list[Wanted], downloads: Path, goal: Path, 
             manifest.packages.append(entry)
             if got is None:
                 entry.why = "never"
-            elif not (downloads / wanted.folder).is_dir() and wanted.registry != "installed":
+            elif not (downloads / wanted.folder).is_dir() and wanted.registry != INSTALLED:
                 entry.why = "not fetched"
             else:
                 room -= _keep(corpus, got, known, entry, manifest.refused, parts[split])
@@ -122,7 +123,7 @@ def _harvests(
     """What the packages give, in their order; ``None`` for those that are never taken."""
     allowed = [each for each in packages if not _refused(each)]
     read = partial(_read, corpus, downloads)
-    with ProcessPoolExecutor(_PROCESSES) as pool:
+    with ProcessPoolExecutor(_PROCESSES, get_context("spawn")) as pool:
         ahead = [pool.submit(read, each) for each in allowed[:_AHEAD]]
         coming = iter(allowed[_AHEAD:])
         try:

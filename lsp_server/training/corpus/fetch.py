@@ -19,7 +19,7 @@ import msgspec
 from lsp_server.base.errors import TrainingError
 
 #: Packages asked for with one command; clients that run side by side.
-_BATCH, _CLIENTS = 12, 2
+_BATCH, _CLIENTS = 8, 4
 #: Seconds that one command may take.
 _PATIENCE = 900
 

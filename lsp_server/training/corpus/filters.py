@@ -18,7 +18,7 @@ _MOST_PROMPTS = 150
 #: Folders of other people's code, of output and of data.
 _NOT_HERE = re.compile(
     r"(^|/)(_?vendor(ed|ized)?|third[-_]?party|3rd[-_]?party|extern(al|als)?|deps|node_modules|bower_components|"
-    r"bundled|__pycache__|site-packages|locales?|lang|langs|translations|l10n|migrations|generated|_?gen|autogen|"
+    r"bundled|__pycache__|site-packages|locales?|translations|l10n|migrations|generated|_?gen|autogen|"
     r"generated_clients|testdata|test_data|fixtures?|__fixtures__|snapshots|__snapshots__|golden|emoji|cldr|zoneinfo)/",
     re.IGNORECASE,
 )

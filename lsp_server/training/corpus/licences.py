@@ -74,7 +74,7 @@ def permissive(expression: str, texts: dict[str, str] | None = None) -> str:
         texts: of licences, by the names in the expression, where the names are not to be relied on.
     """
     words = re.findall(r"\(|\)|,|[^\s(),]+", re.sub(r"\s*/\s*|\s*\|\|?\s*", " or ", expression))
-    return _Reader(words, texts or {}).whole()
+    return by_name(expression) or _Reader(words, texts or {}).whole()
 
 
 def by_name(name: str) -> str:

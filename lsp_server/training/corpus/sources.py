@@ -23,6 +23,8 @@ from lsp_server.training.corpus.recipe import LANGUAGES
 #: Bytes of the largest file that is read.
 _LARGEST = 400_000
 _STANDARD = Path(sysconfig.get_path("stdlib"))
+#: The registry, so to speak, of what needs not be fetched.
+INSTALLED = "installed"
 _LICENCE_FILE = re.compile(r"(licen[sc]e|copying)[^/]*$", re.IGNORECASE)
 
 
@@ -54,7 +56,7 @@ def standard() -> list[Wanted]:
         for each in sorted(_STANDARD.iterdir())
         if (each / "__init__.py").is_file() and each.name not in ("site-packages", "dist-packages")
     ]
-    return [Wanted("installed", name, platform.python_version()) for name in ["stdlib", *folders]]
+    return [Wanted(INSTALLED, name, platform.python_version()) for name in ["stdlib", *folders]]
 
 
 def _candidate(path: str, size: int) -> bool:
@@ -191,5 +193,5 @@ _READERS: dict[str, Callable[[Wanted, Path], Iterator[File]]] = {
     "npm": _npm,
     "debian": _installed_deb,
     "debian-source": _source,
-    "installed": _standard,
+    INSTALLED: _standard,
 }
