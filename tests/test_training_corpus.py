@@ -38,6 +38,7 @@ def test_licence_expressions(case: Case) -> None:
     assert licences.permissive(text["said"]) == text["is"]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="MIT()/,orandwithGPL-23. ", max_size=40))
 def test_any_expression_is_read(text: str) -> None:
     """Nothing that people write breaks the reader, and what it says reads as the same again."""
@@ -54,6 +55,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(EXPRESSIONS)
 def test_permissive_is_what_logic_says(expression: str) -> None:
     """An expression is taken exactly when it holds with all other licences forbidden."""
@@ -158,6 +160,7 @@ def test_scrubbing(case: Case) -> None:
     assert scrub.scrubbed(case.sections["input"]).rstrip() == case.sections["expect"].rstrip()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_scrubbed_text_is_clean(text: str) -> None:
     """Scrubbing again finds nothing more."""
@@ -175,6 +178,7 @@ def test_trimming(case: Case) -> None:
     assert got.rstrip() == case.sections["expect"].replace("LONG", LONG).rstrip()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(alphabet="ab\"' \\.", max_size=12), min_size=1, max_size=6),
     st.sampled_from(('"""', "'''")),
@@ -447,7 +451,3 @@ def test_recipes_name_nothing_that_is_refused(recipe: Path) -> None:
     assert not [name for name in names if never.refused(name)]
     assert set(corpus.validation) | set(corpus.test) <= names
     assert not set(corpus.validation) & set(corpus.test)
-
-
-settings.register_profile("corpus", deadline=None)
-settings.load_profile("corpus")
