@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lsp_server.base.errors import EngineError
-from lsp_server.base.parts import LEFT_STEP, Part
+from lsp_server.base.parts import Part
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.store import Matches, Memory, View
 from lsp_server.engine.protocol import Engine, Logits
@@ -183,7 +183,7 @@ def _limited(ids: list[int], part: Part) -> list[int]:
     over = len(ids) - part.limit
     if not part.limit or over <= 0:
         return ids
-    return ids[-(-over // LEFT_STEP) * LEFT_STEP :] if part.cut == "left" else ids[: part.limit]
+    return ids[-(-over // part.step) * part.step :] if part.cut == "left" else ids[: part.limit]
 
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:
