@@ -27,3 +27,11 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 #: Tokens that a left cut of a growing text drops at a time. One step costs one re-evaluation of the prefix; a larger
 #: step makes that rarer and the remaining prefix shorter.
 LEFT_STEP = 64
+
+
+def limited(ids: list[int], part: Part) -> list[int]:
+    """Cut a text's tokens to its part's limit."""
+    over = len(ids) - part.limit
+    if not part.limit or over <= 0:
+        return ids
+    return ids[-(-over // part.step) * part.step :] if part.cut == "left" else ids[: part.limit]
