@@ -5,7 +5,8 @@ OffhandError
 ├── ResourceError     something that ships with Offhand is missing or damaged
 ├── GrammarError      a language's grammar or query cannot be loaded
 ├── ModelError        a model file or its manifest is missing, damaged or refused
-└── EngineError       the engine or its worker failed
+├── EngineError       the engine or its worker failed
+└── TrainingError     a stage of training cannot go on
 
 The text of each says what is wrong and what to do; ``cli`` and ``lsp`` show it as it is.
 """
@@ -33,3 +34,7 @@ class ModelError(OffhandError):
 
 class EngineError(OffhandError):
     """The engine, or the worker that runs it, failed."""
+
+
+class TrainingError(OffhandError):
+    """A stage of training cannot go on."""
