@@ -4,10 +4,9 @@ refused with a sentence. The network here is tiny and random, its tokenizer real
 import json
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -22,15 +21,19 @@ from lsp_server.models import gguf, manifest, store
 torch = pytest.importorskip("torch", reason="no PyTorch: pip install -c constraints.txt -e '.[train]'")
 pytest.importorskip("gguf", reason="no gguf: pip install -c constraints.txt -e '.[train]'")
 
-from lsp_server.training import card, checkpoint, export, gguf_file, heldout, measure  # noqa: E402
-from lsp_server.training.exporting import Export  # noqa: E402
+from lsp_server.training import card, checkpoint, export, gguf_file, measure  # noqa: E402
+from lsp_server.training.corpus.manifest import Kept, Manifest, Package  # noqa: E402
+from lsp_server.training.corpus.recipe import Corpus  # noqa: E402
+from lsp_server.training.documents import Document, read  # noqa: E402
 from lsp_server.training.gguf_file import KINDS, Kind  # noqa: E402
 from lsp_server.training.measure import Measured  # noqa: E402
 from lsp_server.training.model import Llama, Shape  # noqa: E402
 from lsp_server.training.parity import Speed  # noqa: E402
 from lsp_server.training.quality import Network, cut_otherwise  # noqa: E402
+from lsp_server.training.recipe import ExportRecipe, PackRecipe, Recipe  # noqa: E402
+from lsp_server.training.run import Run  # noqa: E402
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 SPECIAL = (
     *("<|endoftext|>", "<|fim_pad|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
@@ -38,8 +41,17 @@ SPECIAL = (
 )
 SOURCES = sorted(Path(sysconfig.get_path("stdlib")).glob("[a-d]*.py"))[:30]
 CONTEXT = 256
-ABOUT = gguf_file.About("tiny", "0", "Apache-2.0")
+ABOUT = gguf_file.About("tiny", "A tiny model", "Apache-2.0")
 HOW = "no cyllama: pip install -c constraints.txt -e '.[train]'"
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads of PyTorch wait for each other by spinning, for seconds where other programs have the processors."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +97,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.08 if parameter.ndim == 2 else 1.0)
     content = {"shape": msgspec.to_builtins(shape), "model": network.state_dict()}
-    torch.save({**content, "training": {"tokens": 0}}, run / "fit" / "checkpoint.pt")
-    documents = [{"path": f"python/{path.name}", "text": path.read_text("utf-8")} for path in SOURCES[:8]]
-    lines = "".join(json.dumps(document) + "\n" for document in documents)
-    (run / "corpus" / "validation.jsonl").write_text(lines)
-    (run / "corpus" / "manifest.json").write_text('{"packages": []}')
+    about = {"progress": {"tokens": 7, "seconds": 0.5}, "flop": 9, "recipe": {"fit": {"batch_tokens": 7}}}
+    torch.save({**content, **about}, run / "fit" / "checkpoint.pt")
+    documents = [
+        Document("python", "python", f"python/{path.name}", path.read_text("utf-8")) for path in SOURCES[:8]
+    ]
+    encode = msgspec.json.encode
+    (run / "corpus" / "validation.jsonl").write_bytes(b"\n".join(encode(document) for document in documents))
+    kept = {"PSF-2.0": {"python": Kept(8, 990), "lua": Kept(1, 5), "c": Kept(1, 15)}}
+    packages = [
+        Package("pypi", "one", "1.0", "train", kept),
+        Package("pypi", "two", "2.0", "validation", {"MIT": {"go": Kept(8, 9000)}}),
+    ]
+    (run / "corpus" / "manifest.json").write_bytes(encode(Manifest(packages, {}, "trixie", "3.11")))
     return run
 
 
@@ -189,25 +209,33 @@ class Said(list[str]):
         self.append(what)
 
 
-def exported(folder: Path, **options: Any) -> tuple[Path, Said]:
+def exported(folder: Path, ship: Literal["auto", "f16", "q8_0"]) -> tuple[Path, Said]:
     said = Said()
-    recipe = SimpleNamespace(export=Export(title="tiny", documents=4, prompts=3, **options))
-    export.run(recipe, SimpleNamespace(path=lambda name: folder / name), said)
+    recipe = Recipe(
+        name="tiny-1",
+        summary="A tiny model",
+        corpus=Corpus(),
+        pack=PackRecipe(tokens=1),
+        export=ExportRecipe(ship=ship),
+    )
+    (folder / "recipe.toml").touch()
+    export.run(recipe, Run(folder, folder / "recipe.toml"), said)
     return folder / "export", said
 
 
 def test_the_folder_is_a_model(folder: Path) -> None:
     """The whole stage: what the store checks holds, the card has the measurements, and a second run changes nothing."""
-    made, _ = exported(folder, ship="q8_0", name="tiny", languages=("python",))
+    made, _ = exported(folder, "q8_0")
     about = manifest.read(made / manifest.FILE)
     store.verify(store.Model(about, made))
-    assert (about.name, about.template, about.context_length) == ("tiny", "offhand", CONTEXT)
-    assert about.model.name == "tiny-q8_0.gguf"
+    assert (about.name, about.version, about.template) == ("bundled", "tiny-1", "offhand")
+    assert (about.context_length, about.parameters) == (CONTEXT, 1_436_928)
+    assert about.languages == ("python", "c")
     assert sorted(path.name for path in made.iterdir()) == [
         "NOTICE.md",
         "card.json",
         "manifest.json",
-        "tiny-q8_0.gguf",
+        "tiny-1-q8_0.gguf",
         "tokenizer.json",
     ]
     content = json.loads((made / "card.json").read_text("utf-8"))
@@ -217,15 +245,19 @@ def test_the_folder_is_a_model(folder: Path) -> None:
     assert 2 < min(bits) <= max(bits) < 1.05 * min(bits)  # it knows nothing, in each kind of file
     alike = [one for one in content["engines"]["agreement"] if one["kind"] == "f16"]
     assert alike
-    assert all(one["first_same"] == one["prompts"] == 3 for one in alike)
-    again, _ = exported(folder, ship="q8_0", name="tiny", languages=("python",))
+    assert all(one["first_same"] == one["prompts"] > 2 for one in alike)
+    assert content["training"]["progress"]["tokens"] == 7
+    notice = (made / "NOTICE.md").read_text("utf-8")
+    assert "one 1.0 (pypi)" in notice
+    assert "two" not in notice
+    again, _ = exported(folder, "q8_0")
     assert manifest.read(again / manifest.FILE) == about
 
 
 def test_an_engine_that_is_absent_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A comparison that was not made is told, on the screen and in the card."""
     monkeypatch.setitem(sys.modules, "lsp_server.training.llama_cpp", None)
-    made, said = exported(folder, ship="f16")
+    made, said = exported(folder, "f16")
     assert any("llama.cpp is not compared: cyllama is not installed" in line for line in said)
     assert "llama.cpp" in json.loads((made / "card.json").read_text("utf-8"))["engines"]["absent"]
 
@@ -238,9 +270,9 @@ def test_a_file_that_is_another_model_is_noticed(
     turned = dict(trained.weights)
     turned["blocks.0.q.weight"] = turned["blocks.0.q.weight"][::-1].copy()
     other = msgspec.structs.replace(trained, weights=turned)
-    documents = heldout.documents(folder / "corpus", 4)
+    documents = list(read(folder / "corpus", "validation"))[:2]
     with pytest.raises(TrainingError, match="disagree about the same weights"):
-        measure.measure(Export(prompts=2), other, tokenizer, documents, files, Said())
+        measure.measure(other, tokenizer, documents, files, Said())
 
 
 def good(folder: Path) -> dict[str, Any]:
@@ -320,11 +352,13 @@ def found(kind: Kind, size: int, bits: float, prompt: float) -> Measured:
         ("q4_0", (1.0, 1.01, 1.5), (100, 100, 900), "q4_0"),
     ],
 )
-def test_which_file_ships(ship: str, bits: Sequence[float], prompts: Sequence[float], chosen: Kind) -> None:
+def test_which_file_ships(
+    ship: Literal["auto", "q4_0"], bits: Sequence[float], prompts: Sequence[float], chosen: Kind
+) -> None:
     """The smallest that is nearly as good as F16 and nearly as quick as the quickest such; or what the recipe says."""
     sizes = (100, 53, 30)
     measured = [found(*one) for one in zip(KINDS, sizes, bits, prompts, strict=True)]
-    assert card.choose(ship, measured) == chosen
+    assert card.choose(ExportRecipe(ship=ship), measured) == chosen
 
 
 def test_which_file_ships_where_nothing_was_timed() -> None:
@@ -333,4 +367,4 @@ def test_which_file_ships_where_nothing_was_timed() -> None:
         Measured(kind, size, bits, None)
         for kind, size, bits in zip(KINDS, (9, 5, 3), (1.0, 1.0, 1.0), strict=True)
     ]
-    assert card.choose("auto", measured) == "q4_0"
+    assert card.choose(ExportRecipe(), measured) == "q4_0"

@@ -2,6 +2,7 @@
 several files is shipped. Measures nothing; reads and writes no weights.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import msgspec
 from lsp_server.base.digest import sha256
 from lsp_server.models.manifest import File, Manifest
 from lsp_server.training.checkpoint import Trained
-from lsp_server.training.exporting import Export
+from lsp_server.training.corpus.manifest import Manifest as Corpus
 from lsp_server.training.gguf_file import END, Kind, Vocabulary
 from lsp_server.training.measure import Measured, Outcome
 from lsp_server.training.parity import Speed
+from lsp_server.training.recipe import ExportRecipe, Recipe
 
 #: Special tokens at which a completion ends: a text's end, and the beginning of another file.
 _ENDS = (END, "<|file_sep|>")
@@ -32,23 +34,31 @@ _TOKENIZER = (
     "0.2.27 crashes. Token 15 carries the text of a bare newline only because that library wants one."
 )
 
-#: A file may predict this much worse than the largest one, and be this much slower than the quickest good enough one.
-_WORSE, _SLOWER = 1.005, 1.25
+#: By which the settings choose the model that ships.
+_NAME = "bundled"
+
+LICENCE = "Apache-2.0"
+
+#: A language is known if it has this share of what was trained on.
+_KNOWN = 0.01
+
+#: How much slower a file may be than the quickest that is good enough.
+_SLOWER = 1.25
 
 #: Tokens that a usual completion evaluates singly; its prompt is the prompt that was timed.
 _WRITTEN = 20
 
 
-def choose(ship: str, measured: Sequence[Measured]) -> Kind:
+def choose(options: ExportRecipe, measured: Sequence[Measured]) -> Kind:
     """Which file is shipped.
 
-    ``auto`` takes the smallest of those that predict at most half a percent worse than F16, without those that make
-    a completion more than a quarter slower than the quickest of them.
+    ``auto`` takes the smallest of those that predict about as well as F16, without those that make a completion more
+    than a quarter slower than the quickest of them.
     """
-    by_kind = {one.kind: one for one in measured}
-    if ship != "auto":
-        return by_kind[ship].kind  # type: ignore[index]
-    good = [one for one in measured if one.bits_per_byte <= by_kind["f16"].bits_per_byte * _WORSE]
+    if options.ship != "auto":
+        return options.ship
+    limit = next(one.bits_per_byte for one in measured if one.kind == "f16") * (1 + options.tolerance)
+    good = [one for one in measured if one.bits_per_byte <= limit]
     times = {one.kind: _completion(one.speed) for one in good if one.speed is not None}
     if len(times) == len(good):
         good = [one for one in good if times[one.kind] <= min(times.values()) * _SLOWER]
@@ -59,27 +69,39 @@ def _completion(speed: Speed) -> float:
     return speed.prompt + _WRITTEN * speed.token
 
 
-def manifest(options: Export, trained: Trained, words: Vocabulary, model: Path, tokenizer: Path) -> Manifest:
+def manifest(
+    recipe: Recipe, trained: Trained, corpus: Corpus, words: Vocabulary, model: Path, tokenizer: Path
+) -> Manifest:
     """Describe a model folder to the product.
 
     Args:
         model, tokenizer: its files.
     """
     return Manifest(
-        name=options.name,
-        version=f"{options.title} {options.version}",
+        name=_NAME,
+        version=recipe.name,
         architecture="llama",
         context_length=trained.shape.context,
         template="offhand",
-        languages=options.languages,
-        licence=options.licence,
+        languages=_known(corpus),
+        licence=LICENCE,
         model=_file(model),
         tokenizer=_file(tokenizer),
         special_tokens=words.special,
         end_tokens=_ENDS,
         parameters=trained.parameters,
-        summary=options.summary,
+        summary=recipe.summary,
     )
+
+
+def _known(corpus: Corpus) -> tuple[str, ...]:
+    """The languages that were trained on, the most frequent first."""
+    sizes: Counter[str] = Counter()
+    for package in corpus.packages:
+        if package.split == "train":
+            for by_language in package.kept.values():
+                sizes.update({language: kept.bytes for language, kept in by_language.items()})
+    return tuple(language for language, size in sizes.most_common() if size >= _KNOWN * sizes.total())
 
 
 def _file(path: Path) -> File:

@@ -17,7 +17,8 @@ class Trained(msgspec.Struct, frozen=True):
 
     Attributes:
         weights: state-dict names of ``Llama`` to arrays of float32.
-        training: what it says about itself, for the card.
+        training: what it says about itself, for the card: tokens, steps, seconds, floating-point operations, and its
+            part of the recipe.
     """
 
     shape: Shape
@@ -41,7 +42,11 @@ def read(path: Path) -> Trained:
         content = torch.load(path, map_location="cpu", weights_only=True)
         shape = msgspec.convert(content["shape"], Shape)
         weights = {name: tensor.float().numpy() for name, tensor in content["model"].items()}
-        training = dict(content.get("training", {}))
+        training = {
+            "progress": content["progress"],
+            "flop": content["flop"],
+            "recipe": content["recipe"]["fit"],
+        }
     except FileNotFoundError as error:
         raise TrainingError(f"{path} is missing. {remedy}") from error
     except (OSError, EOFError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError) as error:

@@ -88,9 +88,8 @@ class About(msgspec.Struct, frozen=True):
     """What the file says about itself, for people."""
 
     name: str
-    version: str
+    summary: str
     licence: str
-    summary: str = ""
 
 
 def vocabulary(tokenizer: Path, special: Mapping[str, int]) -> Vocabulary:
@@ -191,10 +190,8 @@ def _targets(name: str) -> tuple[str, ...]:
 def _describe(writer: Any, shape: Shape, about: About, kind: Kind) -> None:
     writer.add_type("model")
     writer.add_name(about.name)
-    writer.add_version(about.version)
+    writer.add_description(about.summary)
     writer.add_license(about.licence)
-    if about.summary:
-        writer.add_description(about.summary)
     writer.add_file_type(_FILE_TYPES[kind])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_context_length(shape.context)

@@ -1,50 +1,29 @@
 """Held-out documents as a model is asked about them: texts to predict, and prompts to continue. Knows no network."""
 
-import lzma
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-import msgspec
+from collections.abc import Sequence
 
 from lsp_server.base.errors import TrainingError
 from lsp_server.engine.tokenizer import Tokenizer
+from lsp_server.training.documents import Document
 from lsp_server.training.quality import Sample
 
 #: Share of a prompt that is prefix; behind it a few tokens are left out, as if they were to be written.
 _PREFIX, _HOLE = 0.75, 16
 
-#: Components of a path that the model sees.
-_COMPONENTS = 3
+#: Components and tokens of a path that the model sees, as in ``prompt.templates.offhand``.
+_COMPONENTS, _PATH = 3, 24
 
 
-class Document(msgspec.Struct, frozen=True):
-    """A file, as far as it matters here."""
-
-    path: str
-    text: str
-
-
-def documents(corpus: Path, most: int) -> list[Document]:
-    """Some of the validation documents, evenly spread over the file.
+def spread(documents: Sequence[Document], most: int) -> list[Document]:
+    """At most so many documents, evenly spread over all there are.
 
     Raises:
         TrainingError: there are none.
     """
-    found = list(_read(corpus))
-    if not found:
-        raise TrainingError(f"{corpus} has no validation documents. Run the stage 'corpus' again.")
-    step = max(1, len(found) // most)
-    return found[::step][:most]
-
-
-def _read(corpus: Path) -> Iterator[Document]:
-    plain, packed = corpus / "validation.jsonl", corpus / "validation.jsonl.xz"
-    try:
-        with plain.open("rb") if plain.exists() else lzma.open(packed, "rb") as lines:
-            for line in lines:
-                yield msgspec.json.decode(line, type=Document)
-    except (OSError, lzma.LZMAError, msgspec.MsgspecError) as error:
-        raise TrainingError(f"The validation documents in {corpus} cannot be read: {error}.") from error
+    if not documents:
+        raise TrainingError("The corpus has no validation documents. Name packages for it in the recipe.")
+    count = min(most, len(documents))
+    return [documents[index * len(documents) // count] for index in range(count)]
 
 
 def samples(chosen: Sequence[Document], tokenizer: Tokenizer, context: int) -> list[Sample]:
@@ -59,7 +38,11 @@ def samples(chosen: Sequence[Document], tokenizer: Tokenizer, context: int) -> l
 
 
 def prompts(chosen: Sequence[Document], tokenizer: Tokenizer, most: int, tokens: int) -> list[list[int]]:
-    """Suffix-first prompts of about ``tokens`` tokens at the beginning of documents that are long enough."""
+    """Suffix-first prompts of about ``tokens`` tokens at the beginning of documents that are long enough.
+
+    Raises:
+        TrainingError: no document is.
+    """
     made: list[list[int]] = []
     before = int(tokens * _PREFIX)
     for document in chosen:
@@ -76,9 +59,13 @@ def prompts(chosen: Sequence[Document], tokenizer: Tokenizer, most: int, tokens:
                     *text[:before],
                 ]
             )
+    if not made:
+        raise TrainingError(
+            "The validation documents are too short. Name more packages for them in the recipe."
+        )
     return made
 
 
 def _heading(document: Document, tokenizer: Tokenizer) -> list[int]:
-    path = "/".join(document.path.split("/")[-_COMPONENTS:])
-    return [tokenizer.special["<|file_sep|>"], *tokenizer.encode(path), *tokenizer.encode("\n")]
+    path = tokenizer.encode("/".join(document.path.split("/")[-_COMPONENTS:]))
+    return [tokenizer.special["<|file_sep|>"], *path[-_PATH:], *tokenizer.encode("\n")]

@@ -16,19 +16,17 @@ from lsp_server.engine.protocol import Engine
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.training import heldout, parity
 from lsp_server.training.checkpoint import Trained
-from lsp_server.training.exporting import Export
+from lsp_server.training.documents import Document
 from lsp_server.training.gguf_file import Kind, as_stored
-from lsp_server.training.heldout import Document
 from lsp_server.training.parity import Agreement, Answer, Speed
 from lsp_server.training.quality import Network, bits_per_byte, cut_otherwise
-
-Say = Callable[[str, float | None], None]
+from lsp_server.training.stages import Say
 
 #: Opens a file: path, tokens of context, threads.
 Open = Callable[[Path, int, int], Engine]
 
-#: Tokens of a prompt for comparison, and of what follows it.
-_PROMPT, _GREEDY = 256, 24
+#: Held-out documents that are predicted; prompts for comparison; tokens of a prompt, and of what follows it.
+_DOCUMENTS, _PROMPTS, _PROMPT, _GREEDY = 48, 20, 256, 24
 
 #: A logit may differ this much, at the median, between an engine and PyTorch with the same weights: engines round what
 #: they multiply to eight bits. A mistake in a file moves logits by several.
@@ -68,7 +66,6 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def measure(
-    options: Export,
     trained: Trained,
     tokenizer: Tokenizer,
     documents: Sequence[Document],
@@ -81,8 +78,9 @@ def measure(
         TrainingError: an engine refuses a file or disagrees with PyTorch about it.
     """
     shape = trained.shape
-    samples = heldout.samples(documents, tokenizer, shape.context)
-    prompts = heldout.prompts(documents, tokenizer, options.prompts, min(_PROMPT, shape.context // 2))
+    chosen = heldout.spread(documents, _DOCUMENTS)
+    samples = heldout.samples(chosen, tokenizer, shape.context)
+    prompts = heldout.prompts(chosen, tokenizer, _PROMPTS, min(_PROMPT, shape.context // 2))
     engines, absent = _engines(next(iter(files.values())))
     for name, reason in absent.items():
         say(f"{name} is not compared: {reason}", None)
@@ -111,7 +109,7 @@ def measure(
             parity.speed(partial(engines[PRODUCT], path, shape.context, 1)) if PRODUCT in engines else None
         )
         measured.append(Measured(kind, path.stat().st_size, round(bits_per_byte(network, samples), 4), timed))
-    differently = _tokenized(next(iter(files.values())), tokenizer, documents) if MODERN in engines else None
+    differently = _tokenized(next(iter(files.values())), tokenizer, chosen) if MODERN in engines else None
     return Outcome(tuple(measured), tuple(agreements), differently, absent)
 
 
