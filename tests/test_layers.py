@@ -37,7 +37,11 @@ HOMES = {
     "pathspec": ["lsp_server.workspace.ignore"],
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],
     "tokenizers": ["lsp_server.engine.tokenizer"],
-    "numpy": ["lsp_server.engine.*", *(f"lsp_server.bench.{name}" for name in NUMERIC)],
+    "numpy": [
+        "lsp_server.engine.*",
+        "lsp_server.training.*",
+        *(f"lsp_server.bench.{name}" for name in NUMERIC),
+    ],
     "pygments": ["lsp_server.bench.languages"],
     "rapidfuzz": ["lsp_server.bench.score"],
     "socket": [],
