@@ -169,7 +169,7 @@ def data(cases: Sequence[Case], names: Sequence[str] = ()) -> Data:
     rows: list[tuple[Case, dict[str, float]]] = []
     for case in cases:
         asked[case.workspace] = asked.get(case.workspace, 0) + (case.kind == "rest")
-        if case.confidence is not None and case.lines == 1:
+        if case.confidence is not None and case.lines == 1 and case.kind in ("rest", "whole"):
             rows.append((case, case.confidence.features))
     if not rows:
         raise OffhandError("There is no case in which anything was suggested.")
