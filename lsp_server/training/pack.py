@@ -143,8 +143,9 @@ class Packer:
             near = "".join(lines[max(0, hole.line - 15) : hole.last_line + 15])
             found = self._documents.snippet(document, near, chance)
             snippets = [found] if found else []
-        lay_out = samples.infill if kind < self._recipe.infill else samples.llama_infill
-        return lay_out(self._tokenizer, document.path, lines, hole, snippets, capacity)
+        if kind < self._recipe.infill:
+            return samples.infill(self._tokenizer, document.path, lines, hole, snippets, capacity)
+        return samples.llama_infill(self._tokenizer, lines, hole, snippets, capacity)
 
 
 def run(recipe: Recipe, run: Run, say: Say) -> None:

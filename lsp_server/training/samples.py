@@ -55,7 +55,6 @@ def infill(
 
 def llama_infill(
     tokenizer: Tokenizer,
-    path: str,
     lines: Sequence[str],
     hole: Hole,
     snippets: Sequence[tuple[str, str]],

@@ -52,7 +52,7 @@ def run(recipe: Recipe, run: Run, say: Say) -> None:
     sample = _sample(read(corpus, "train"), recipe)
     say(f"tokenizer: learning merges on {sum(map(len, sample)) / 1e6:.0f} MB", 0.1)
     wanted = recipe.tokenizer.vocabulary
-    learnt = _learn(sample, max(wanted, *_SIZES) if recipe.tokenizer.compare else wanted)
+    learnt = learn(sample, max(wanted, *_SIZES) if recipe.tokenizer.compare else wanted)
     chosen = _first(learnt, wanted)
     if chosen.get_vocab_size() < wanted:
         raise TrainingError(
@@ -92,7 +92,8 @@ def _sample(documents: Iterable[Document], recipe: Recipe) -> list[str]:
     return taken
 
 
-def _learn(sample: Sequence[str], size: int) -> Tokenizer:
+def learn(sample: Sequence[str], size: int) -> Tokenizer:
+    """A vocabulary of at most ``size`` tokens, the special ones first."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -164,7 +164,7 @@ class Trainer:
             return
         kept = {
             "shape": msgspec.to_builtins(self.shape),
-            "model": self._model.state_dict(),
+            "model": self.weights(),
             "optimiser": self._optimiser.state(),
             "progress": msgspec.to_builtins(self.progress),
             "recipe": msgspec.to_builtins(self._recipe),
@@ -174,6 +174,11 @@ class Trainer:
         torch.save(kept, partial)
         partial.replace(self._folder / name)
         self._points.write(self._folder)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The model's, by name."""
+        weights: dict[str, Tensor] = self._model.state_dict()
+        return weights
 
     def close(self) -> None:
         """Part from the other processes."""
