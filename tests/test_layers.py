@@ -47,6 +47,7 @@ HOMES = {
     ],
     "pygments": ["lsp_server.bench.languages"],
     "rapidfuzz": ["lsp_server.bench.score"],
+    "rensa": ["lsp_server.training.corpus.duplicates"],
     "socket": [],
     "urllib.request": [],
     "http": [],
