@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'offhand[train]'")
 
+import lsp_server  # noqa: E402
 from lsp_server.base.errors import TrainingError  # noqa: E402
 from lsp_server.training import fit, pack, tokenizer  # noqa: E402
 from lsp_server.training import recipe as recipes  # noqa: E402
@@ -55,19 +56,14 @@ def write(folder: Path, name: str, documents: list[Document]) -> None:
     (folder / name).write_bytes(data)
 
 
-def code(number: int) -> str:
-    """A file of its own for each number."""
-    lines = [f"def price_{number}_{item}(basket, count):\n    return basket[{item}] * count\n" for item in range(12)]
-    return "import math\n\n\n" + "\n\n".join(lines)
-
-
 def prepared(folder: Path, text: str = RECIPE) -> tuple[Recipe, Run]:
     path = folder / "tiny.toml"
     path.write_text(text, encoding="utf-8")
     recipe, run = recipes.read(path), Run(folder / "run", path)
+    sources = sorted((Path(lsp_server.__file__).parent / "context").glob("*.py"))
     documents = [
-        Document(f"shop{number % 4}", ("python", "go")[number % 2], f"shop/file_{number}.py", code(number))
-        for number in range(40)
+        Document(f"part{number % 3}", ("python", "go")[number % 2], f"shop/{source.name}", source.read_text("utf-8"))
+        for number, source in enumerate(sources)
     ]
     write(run.path("corpus"), "train.jsonl", documents)
     write(run.path("corpus"), "validation.jsonl", documents[:4])
@@ -78,7 +74,7 @@ def prepared(folder: Path, text: str = RECIPE) -> tuple[Recipe, Run]:
 
 @pytest.fixture
 def ready(tmp_path: Path) -> tuple[Recipe, Run]:
-    """A corpus of a few small files, packed."""
+    """A corpus of a few of our own files, packed."""
     return prepared(tmp_path)
 
 
