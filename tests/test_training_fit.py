@@ -1,4 +1,4 @@
-"""Packing and fitting: shards are repeatable, the loss falls, and a run that was stopped goes on as if it had not been."""
+"""Packing and fitting: shards are repeatable, the loss falls, and a run that was stopped goes on from there."""
 
 import json
 from pathlib import Path
@@ -62,7 +62,12 @@ def prepared(folder: Path, text: str = RECIPE) -> tuple[Recipe, Run]:
     recipe, run = recipes.read(path), Run(folder / "run", path)
     sources = sorted((Path(lsp_server.__file__).parent / "context").glob("*.py"))
     documents = [
-        Document(f"part{number % 3}", ("python", "go")[number % 2], f"shop/{source.name}", source.read_text("utf-8"))
+        Document(
+            f"part{number % 3}",
+            ("python", "go")[number % 2],
+            f"shop/{source.name}",
+            source.read_text("utf-8"),
+        )
         for number, source in enumerate(sources)
     ]
     write(run.path("corpus"), "train.jsonl", documents)
@@ -142,6 +147,18 @@ def test_a_run_goes_on_as_if_it_had_not_been_stopped(ready: tuple[Recipe, Run]) 
         second.step()
     ours, theirs = second.weights(), whole.weights()
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-6) for name in theirs)
+
+
+def test_a_larger_budget_goes_on_from_where_the_rates_began_to_fall(ready: tuple[Recipe, Run]) -> None:
+    """Weights that have come to rest are no place to start from."""
+    recipe, run = ready
+    fit.run(recipe, run, silent)
+    longer = msgspec.structs.replace(recipe, fit=msgspec.structs.replace(recipe.fit, passes=3.0))
+    ended = Trainer(recipe, run.path("pack"), run.path("fit")).share
+    again = Trainer(longer, run.path("pack"), run.path("fit"))
+    assert ended >= 1
+    assert 0.1 < again.share < 0.25
+    assert not again.falling
 
 
 def test_a_slice_ends_with_a_checkpoint(ready: tuple[Recipe, Run]) -> None:

@@ -133,4 +133,7 @@ def test_stamps_differ_by_stage_recipe_and_what_came_before() -> None:
     one = recipes.TokenizerRecipe()
     other = msgspec.structs.replace(one, vocabulary=1024)
     assert stamp("", "a", [one]) == stamp("", "a", [one])
-    assert len({stamp("", "a", [one]), stamp("", "b", [one]), stamp("x", "a", [one]), stamp("", "a", [other])}) == 4
+    assert (
+        len({stamp("", "a", [one]), stamp("", "b", [one]), stamp("x", "a", [one]), stamp("", "a", [other])})
+        == 4
+    )

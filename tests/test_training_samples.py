@@ -81,7 +81,9 @@ def test_all_kinds_of_holes_are_cut() -> None:
             assert hole.last_column == len(last.rstrip())
         if hole.kind == "block":
             behind = next((line for line in LINES[hole.last_line + 1 :] if line.strip()), "")
-            opener = LINES[hole.line] if hole.column == len(LINES[hole.line].rstrip()) else LINES[hole.line - 1]
+            opener = (
+                LINES[hole.line] if hole.column == len(LINES[hole.line].rstrip()) else LINES[hole.line - 1]
+            )
             assert len(behind) - len(behind.lstrip()) <= len(opener) - len(opener.lstrip())
 
 

@@ -39,7 +39,7 @@ def read(folder: Path, split: Split) -> Iterator[Document]:
     plain, packed = folder / f"{split}.jsonl", folder / f"{split}.jsonl.xz"
     decoder = msgspec.json.Decoder(Document)
     try:
-        with cast(BinaryIO, plain.open("rb") if plain.exists() else lzma.open(packed)) as file:
+        with cast("BinaryIO", plain.open("rb") if plain.exists() else lzma.open(packed)) as file:
             for line in file:
                 yield decoder.decode(line)
     except (OSError, EOFError, lzma.LZMAError, msgspec.DecodeError) as error:

@@ -1,8 +1,8 @@
 """The stage ``fit``: the weights are found. Does not know text, only rows of tokens.
 
 One process, or several that PyTorch's own launcher starts (``python -m torch.distributed.run``), each with a part of
-every step's rows: on GPUs one each, on a CPU with one thread each. It can be ended at any step and goes on from the last
-checkpoint; ``stable.pt`` is the one before the rates fall, from which a run with a larger budget goes on.
+every step's rows: on GPUs one each, on a CPU with one thread each. It can be ended at any step and goes on from the
+last checkpoint; ``stable.pt`` is the one before the rates fall, from which a run with a larger budget goes on.
 """
 
 import os
@@ -16,7 +16,7 @@ from lsp_server.training import recipe as recipes
 from lsp_server.training.recipe import Recipe
 from lsp_server.training.run import Run
 from lsp_server.training.stages import Say
-from lsp_server.training.trainer import Trainer
+from lsp_server.training.trainer import CHECKPOINT, STABLE, Trainer
 
 #: Seconds between checkpoints, and steps between two words about the loss.
 _CHECKPOINT_S, _TOLD_STEPS = 300, 10
@@ -57,7 +57,7 @@ def fit(recipe: Recipe, run: Run, say: Say) -> None:
             break
         if trainer.falling and not stable:
             stable = True
-            trainer.save("stable.pt")
+            trainer.save(STABLE)
         trainer.step()
         number = trainer.progress.step
         validate = number % recipe.fit.validate_every == 0
@@ -65,19 +65,21 @@ def fit(recipe: Recipe, run: Run, say: Say) -> None:
             say(trainer.report(validate), trainer.share)
         if time.monotonic() - saved > _CHECKPOINT_S:
             saved = time.monotonic()
-            trainer.save("checkpoint.pt")
+            trainer.save(CHECKPOINT)
     say(trainer.report(validate=True), trainer.share)
-    trainer.save("checkpoint.pt")
+    trainer.save(CHECKPOINT)
     used = trainer.share
     trainer.close()
     if used < 1:
-        raise TrainingError(f"The slice is over with {used:.0%} of the budget used. The same command goes on.")
+        raise TrainingError(
+            f"The slice is over with {used:.0%} of the budget used. The same command goes on."
+        )
 
 
 def _main(directory: str, slice_s: str) -> None:
     def say(text: str, share: float | None) -> None:
         if os.environ.get("RANK") == "0":
-            print(text if share is None else f"{share:4.0%} {text}", flush=True)
+            sys.stderr.write(f"{text}\n" if share is None else f"{share:4.0%}  {text}\n")
 
     kept = Path(directory) / "recipe.toml"
     fit(recipes.read(kept), Run(Path(directory), kept, float(slice_s)), say)

@@ -1,6 +1,6 @@
 """What is cut out of a document for the model to fill in: what people ask a completion for. Pure; no tokens.
 
-The kinds, and how often each: the rest of a line from anywhere in it; a word, or what goes up to the next bracket, quote
+The kinds: the rest of a line from anywhere in it; a word, or what goes up to the next bracket, quote
 or comma; a few lines; the block behind a line that opens one. Most begin inside an identifier, as cursors do.
 (Random spans of characters, as in https://arxiv.org/abs/2207.14255, hardly ever are what somebody would ask for.)
 """
@@ -47,9 +47,7 @@ class Hole(msgspec.Struct, frozen=True):
         if self.line == self.last_line:
             return lines[self.line][self.column : self.last_column]
         between = lines[self.line + 1 : self.last_line]
-        return "".join(
-            (lines[self.line][self.column :], *between, lines[self.last_line][: self.last_column])
-        )
+        return "".join((lines[self.line][self.column :], *between, lines[self.last_line][: self.last_column]))
 
 
 def cut(lines: Sequence[str], chance: Random) -> Hole | None:
@@ -103,7 +101,11 @@ def _block(lines: Sequence[str], near: int, chance: Random) -> Hole | None:
     end = len(lines[last].rstrip())
     if chance.random() < 0.5:
         return Hole("block", opener, len(lines[opener].rstrip()), last, end)
-    return Hole("block", opener + 1, _indent(lines[opener + 1]), last, end) if lines[opener + 1].strip() else None
+    return (
+        Hole("block", opener + 1, _indent(lines[opener + 1]), last, end)
+        if lines[opener + 1].strip()
+        else None
+    )
 
 
 def _indent(line: str) -> int:

@@ -33,9 +33,7 @@ class Shape(msgspec.Struct, frozen=True):
         """Weights that each token is multiplied with, the output layer included."""
         head = self.width // self.heads
         attention = 2 * self.width * self.width + 2 * self.width * head * self.kv_heads
-        return (
-            self.layers * (attention + 3 * self.width * self.feed_forward) + self.vocabulary * self.width
-        )
+        return self.layers * (attention + 3 * self.width * self.feed_forward) + self.vocabulary * self.width
 
     @property
     def flop_per_token(self) -> int:

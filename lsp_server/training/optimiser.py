@@ -39,7 +39,7 @@ class Optimiser:
         ]
 
     def step(self, number: int, rate: float) -> None:
-        """Move the weights by their gradients, at ``rate`` (0 to 1) of the full learning rates; forget the gradients."""
+        """Move the weights by their gradients at ``rate`` (0 to 1) of the full learning rates; forget the gradients."""
         for optimiser, full in zip((self._muon, self._adam), self._rates, strict=True):
             for group, base in zip(optimiser.param_groups, full, strict=True):
                 group["lr"] = base * rate

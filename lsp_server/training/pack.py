@@ -23,7 +23,7 @@ import numpy.typing as npt
 from lsp_server.base.errors import TrainingError
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.training import holes, samples
-from lsp_server.training.documents import Document, read
+from lsp_server.training.documents import Document, Split, read
 from lsp_server.training.recipe import PackRecipe, Recipe
 from lsp_server.training.run import Run
 from lsp_server.training.stages import Say
@@ -114,7 +114,9 @@ class Packer:
         for row in rows:
             used = 0
             while (room := self._length - used) >= _REST:
-                sample = (self._sample(room, chance) if room >= _SMALLEST else self._filling(room, chance))[:room]
+                sample = (self._sample(room, chance) if room >= _SMALLEST else self._filling(room, chance))[
+                    :room
+                ]
                 row[used : used + len(sample)] = sample
                 used += len(sample)
         return rows
@@ -158,7 +160,9 @@ def run(recipe: Recipe, run: Run, say: Say) -> None:
     load(tokenizer)
     folder.mkdir(exist_ok=True)
     length = recipe.model.context + 1
-    _write_shards(recipe, corpus, tokenizer, {folder / "validation.bin": recipe.pack.validation_tokens // length}, say)
+    _write_shards(
+        recipe, corpus, tokenizer, {folder / "validation.bin": recipe.pack.validation_tokens // length}, say
+    )
     left, shards = recipe.pack.tokens // length, {}
     each = max(1, recipe.pack.shard_tokens // length)
     for number in range(math.ceil(left / each)):
@@ -177,7 +181,7 @@ def _write_shards(recipe: Recipe, corpus: Path, tokenizer: Path, shards: dict[Pa
     }
     if not missing:
         return
-    split = "validation" if next(iter(missing)).stem == "validation" else "train"
+    split: Split = "validation" if next(iter(missing)).stem == "validation" else "train"
     say(f"pack: reading the {split} documents", None)
     documents = Documents(list(read(corpus, split)), recipe.pack.shares)
     if not documents.all:
@@ -202,7 +206,9 @@ def _write_shards(recipe: Recipe, corpus: Path, tokenizer: Path, shards: dict[Pa
         packer.join()
 
 
-def _pack(recipe: Recipe, folder: Path, documents: Documents, jobs: list[tuple[Path, int]], finished: Any) -> None:
+def _pack(
+    recipe: Recipe, folder: Path, documents: Documents, jobs: list[tuple[Path, int]], finished: Any
+) -> None:
     try:
         tokenizer = Tokenizer(folder / "tokenizer.json", load(folder)[1])
         packer = Packer(recipe.pack, recipe.model.context, tokenizer, documents)

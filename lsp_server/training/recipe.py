@@ -180,5 +180,7 @@ def shipped(name: str) -> Path:
     path = folder / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(each.stem for each in folder.glob("*.toml")))
-        raise TrainingError(f"No recipe is called '{name}'. There are: {known}; or give the path of a TOML file.")
+        raise TrainingError(
+            f"No recipe is called '{name}'. There are: {known}; or give the path of a TOML file."
+        )
     return path

@@ -55,7 +55,9 @@ class Run:
             if recipe.resolve() != kept.resolve():
                 shutil.copyfile(recipe, kept)
         except OSError as error:
-            raise TrainingError(f"Run directory {directory} cannot be used: {error.strerror or error}.") from error
+            raise TrainingError(
+                f"Run directory {directory} cannot be used: {error.strerror or error}."
+            ) from error
         self._state = self._read()
 
     def path(self, name: str) -> Path:

@@ -138,4 +138,6 @@ def load(folder: Path) -> tuple[Tokenizer, dict[str, int]]:
         special: dict[str, int] = json.loads((folder / "special.json").read_bytes())
         return Tokenizer.from_file(str(folder / "tokenizer.json")), special
     except Exception as error:  # the library raises bare Exception
-        raise TrainingError(f"The tokenizer in {folder} cannot be read: {error}. Run 'tokenizer' again.") from error
+        raise TrainingError(
+            f"The tokenizer in {folder} cannot be read: {error}. Run 'tokenizer' again."
+        ) from error

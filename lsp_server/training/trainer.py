@@ -26,6 +26,9 @@ _END, _PADDING = SPECIAL.index("<|endoftext|>"), SPECIAL.index("<|fim_pad|>")
 #: Rows of the validation set that are evaluated while training.
 _VALIDATION_ROWS = 64
 
+#: What training goes on from; the same before the rates fall; the weights alone, in 16 bits, as ``export`` reads them.
+CHECKPOINT, STABLE, WEIGHTS = "checkpoint.pt", "stable.pt", "weights.pt"
+
 #: Largest norm of a step's gradient.
 _CLIP = 1.0
 
@@ -159,21 +162,26 @@ class Trainer:
         return f"fit: {progress.tokens / 1e6:.2f} M tokens, {speed:.0f}/s, loss {point.loss:.3f}{held}"
 
     def save(self, name: str) -> None:
-        """Write a checkpoint and the curve; in the first process only."""
+        """Write a checkpoint, the weights alone beside it, and the curve; in the first process only."""
         if self._rank:
             return
-        kept = {
+        about = {
             "shape": msgspec.to_builtins(self.shape),
-            "model": self.weights(),
-            "optimiser": self._optimiser.state(),
             "progress": msgspec.to_builtins(self.progress),
+            "falling": self.falling,
             "recipe": msgspec.to_builtins(self._recipe),
             "flop": self.shape.flop_per_token * self.progress.tokens,
         }
-        partial = self._folder / f"{name}.new"
-        torch.save(kept, partial)
-        partial.replace(self._folder / name)
+        weights = self.weights()
+        self._write(name, {**about, "model": weights, "optimiser": self._optimiser.state()})
         self._points.write(self._folder)
+        if name == CHECKPOINT:
+            self._write(WEIGHTS, {**about, "model": {name: each.half() for name, each in weights.items()}})
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        partial = self._folder / f"{name}.new"
+        torch.save(content, partial)
+        partial.replace(self._folder / name)
 
     def weights(self) -> dict[str, Tensor]:
         """The model's, by name."""
@@ -186,23 +194,35 @@ class Trainer:
             dist.destroy_process_group()
 
     def _resume(self) -> None:
-        paths = [self._folder / name for name in ("checkpoint.pt", "stable.pt")]
-        for path in filter(Path.exists, paths):
-            try:
-                kept = torch.load(path, map_location=self._device, weights_only=True)
-                progress = msgspec.convert(kept["progress"], Progress)
-                shape = msgspec.convert(kept["shape"], Shape)
-            except Exception as error:  # torch raises many kinds
-                raise TrainingError(f"Checkpoint {path} cannot be read: {error}. Remove it to begin anew.") from error
-            if shape != self.shape:
-                raise TrainingError(f"Checkpoint {path} is of another shape. Remove it, or take another run directory.")
-            self.progress = progress
-            if self.falling and path == paths[0] and paths[1].exists() and kept["recipe"]["fit"] != msgspec.to_builtins(self._recipe.fit):
+        """Take the last checkpoint; where its rates fell already, for another budget, the one before that."""
+        for name in (CHECKPOINT, STABLE):
+            kept = self._read(self._folder / name)
+            if kept is None:
                 continue
+            same = kept["recipe"]["fit"] == msgspec.to_builtins(self._recipe.fit)
+            if name == CHECKPOINT and kept["falling"] and not same and (self._folder / STABLE).exists():
+                continue
+            self.progress = msgspec.convert(kept["progress"], Progress)
             self._model.load_state_dict(kept["model"])
             self._optimiser.restore(kept["optimiser"])
-            self._points = curve.Points.read(self._folder, progress.tokens)
+            self._points = curve.Points.read(self._folder, self.progress.tokens)
             return
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        try:
+            kept: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
+            shape = msgspec.convert(kept["shape"], Shape)
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # torch raises many kinds
+            raise TrainingError(
+                f"Checkpoint {path} cannot be read: {error}. Remove it to begin anew."
+            ) from error
+        if shape != self.shape:
+            raise TrainingError(
+                f"Checkpoint {path} is of another shape. Remove it, or take another run directory."
+            )
+        return kept
 
     def _batch(self, number: int) -> tuple[Tensor, Tensor]:
         """Ids and what follows each, (micro_batch, context); the rows are gone through in order, again and again."""
@@ -228,7 +248,8 @@ class Trainer:
     def _cast(self) -> AbstractContextManager[None]:
         if self._recipe.fit.precision == "float32":
             return nullcontext()
-        return torch.autocast(self._device.type, torch.bfloat16)
+        cast: AbstractContextManager[None] = torch.autocast(self._device.type, torch.bfloat16)
+        return cast
 
     def _held_out(self) -> float:
         """Nats per token, all counted alike."""
