@@ -49,11 +49,14 @@ results-memory: $(VENV)/ready workspaces
 workspaces:
 	@test -n "$(WORKSPACES)" || { echo 'Name folders: make results WORKSPACES="one two"'; exit 2; }
 
-# Real Neovims for the end-to-end tests (0.12, 0.10, 0.7). Without them those tests are skipped and say so.
+# Real Neovims for the end-to-end tests (0.12, 0.10, 0.7), and llama.cpp's server. Without them those tests are skipped
+# and say so.
 editors:
 	@for suite in sid trixie bookworm; do \
 	  bash tests/e2e/get_debian.sh $$suite neovim:nvim || echo "No Neovim from $$suite: its tests will be skipped."; \
 	done
+	@OFFHAND_EDITORS=$(CURDIR)/.cache/servers bash tests/e2e/get_debian.sh sid llama.cpp-tools:llama-server \
+	  || echo "No llama-server from sid: its tests will be skipped."
 
 vsix:
 	cd editors/vscode && npm ci --ignore-scripts && npm run package

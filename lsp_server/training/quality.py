@@ -33,6 +33,9 @@ class Network:
     """A model of given weights in PyTorch, as ``parity.Network``; on the accelerator if there is one."""
 
     def __init__(self, shape: Shape, weights: Weights) -> None:
+        """Build it. From then on PyTorch has one thread: more wait for each other by spinning, which on a machine that
+        does something else too took seven times as long."""
+        torch.set_num_threads(1)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         model = Llama(shape)
         model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
