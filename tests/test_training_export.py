@@ -28,8 +28,8 @@ from lsp_server.training.documents import Document, read  # noqa: E402
 from lsp_server.training.gguf_file import KINDS, Kind  # noqa: E402
 from lsp_server.training.measure import Measured  # noqa: E402
 from lsp_server.training.model import Llama, Shape  # noqa: E402
-from lsp_server.training.parity import Speed  # noqa: E402
-from lsp_server.training.quality import Network, cut_otherwise  # noqa: E402
+from lsp_server.training.network import Network  # noqa: E402
+from lsp_server.training.parity import Speed, cut_otherwise  # noqa: E402
 from lsp_server.training.recipe import ExportRecipe, PackRecipe, Recipe  # noqa: E402
 from lsp_server.training.run import Run  # noqa: E402
 
@@ -98,7 +98,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.nn.init.normal_(parameter, std=0.08 if parameter.ndim == 2 else 1.0)
     content = {"shape": msgspec.to_builtins(shape), "model": network.state_dict()}
     about = {"progress": {"tokens": 7, "seconds": 0.5}, "flop": 9, "recipe": {"fit": {"batch_tokens": 7}}}
-    torch.save({**content, **about}, run / "fit" / "checkpoint.pt")
+    torch.save({**content, **about}, run / "fit" / "weights.pt")
     documents = [
         Document("python", "python", f"python/{path.name}", path.read_text("utf-8")) for path in SOURCES[:8]
     ]
@@ -109,13 +109,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Package("pypi", "one", "1.0", "train", kept),
         Package("pypi", "two", "2.0", "validation", {"MIT": {"go": Kept(8, 9000)}}),
     ]
-    (run / "corpus" / "manifest.json").write_bytes(encode(Manifest(packages, {}, "trixie", "3.11")))
+    (run / "corpus" / "manifest.json").write_bytes(encode(Manifest(packages, {}, "3.11")))
     return run
 
 
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> checkpoint.Trained:
-    return checkpoint.read(folder / "fit" / "checkpoint.pt")
+    return checkpoint.read(folder / "fit" / "weights.pt")
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +276,7 @@ def test_a_file_that_is_another_model_is_noticed(
 
 
 def good(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(folder / "fit" / "checkpoint.pt", weights_only=True)
+    content: dict[str, Any] = torch.load(folder / "fit" / "weights.pt", weights_only=True)
     return content
 
 
@@ -297,7 +297,7 @@ def test_a_damaged_checkpoint_is_refused(
     """One sentence says what is wrong, one what to do."""
     content = good(folder)
     damage(content)
-    path = tmp_path / "checkpoint.pt"
+    path = tmp_path / "weights.pt"
     torch.save(content, path)
     with pytest.raises(TrainingError, match=complaint) as caught:
         checkpoint.read(path)
@@ -308,8 +308,8 @@ def test_a_damaged_checkpoint_is_refused(
 @pytest.mark.parametrize("keep", [0, 10, 5000, -1])
 def test_a_truncated_checkpoint_is_refused(folder: Path, tmp_path: Path, keep: int) -> None:
     """Wherever the file ends."""
-    path = tmp_path / "checkpoint.pt"
-    path.write_bytes((folder / "fit" / "checkpoint.pt").read_bytes()[:keep])
+    path = tmp_path / "weights.pt"
+    path.write_bytes((folder / "fit" / "weights.pt").read_bytes()[:keep])
     with pytest.raises(TrainingError, match="Run the stage 'fit' again") as caught:
         checkpoint.read(path)
     assert "\n" not in str(caught.value)

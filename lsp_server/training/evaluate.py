@@ -1,190 +1,44 @@
-"""How well a network predicts documents that it was not trained on: bits a byte, by language.
+"""The stage ``evaluate``: bits per byte on the packages that are held out for test, by language.
 
-Every document is read from left to right behind its path, as whole files are in training, with the truth in front of
-each token (teacher forcing). Knows neither the prompt of a completion nor the memory; how good completions are is what
-``offhand bench`` measures.
+How good completions are is what ``offhand bench`` measures, with the memory and everything else that completing is.
 """
 
-import lzma
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from lsp_server.base.errors import OffhandError
-from lsp_server.engine.tokenizer import Tokenizer
+from lsp_server.training import bits, checkpoint
+from lsp_server.training.bits import Bits
+from lsp_server.training.documents import read
+from lsp_server.training.export import tokenizer
+from lsp_server.training.network import Network
+from lsp_server.training.recipe import Recipe
+from lsp_server.training.run import Run
+from lsp_server.training.stages import Say
 
-Network = Callable[[Sequence[int]], npt.NDArray[np.float32]]
-"""Token ids to a row of logits behind each of them, shape (time, vocabulary)."""
-
-Say = Callable[[str, float | None], None]
-
-#: The token that begins a file.
-SEPARATOR = "<|file_sep|>"
-
-#: Components and tokens of a path that stand in front of its text, as in ``prompt.templates.offhand``.
-_COMPONENTS, _PATH = 3, 24
-
-#: The name of all languages together.
-ALL = "all"
-
-#: How a line begins that is a comment, by language; those of the others are C's.
-_COMMENTS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("python", "shell", "ruby"), ("#",)),
-    "lua": ("--",),
-    "php": ("//", "/*", "* ", "*/", "#"),
-}
-_LIKE_C = ("//", "/*", "* ", "*/")
+#: Tokens of a document that are predicted.
+_MOST = 4_000
 
 
-class Document(msgspec.Struct, frozen=True):
-    """A line of ``corpus/*.jsonl``, as far as it matters here."""
-
-    language: str
-    path: str
-    text: str
-
-
-class Bits(msgspec.Struct, frozen=True):
-    """What documents cost.
-
-    Attributes:
-        bytes: that were predicted; ``code`` are those in lines of code: neither blank nor a comment of their own
-            (documentation strings count as code).
-        per_byte, per_code_byte: bits; ``None`` where there is no such byte.
-        bytes_per_token: how coarse the tokens are.
-    """
-
-    documents: int
-    bytes: int
-    code: int
-    per_byte: float | None
-    per_code_byte: float | None
-    bytes_per_token: float | None
-
-
-def read(path: Path) -> list[Document]:
-    """The documents of a ``.jsonl``, or of the ``.jsonl.xz`` that stands in its place.
+def run(recipe: Recipe, run: Run, say: Say) -> None:
+    """Write ``evaluate/bits.json`` and say what is in it.
 
     Raises:
-        OffhandError: neither can be read.
+        TrainingError: an earlier stage's result is missing or damaged.
     """
-    try:
-        packed = path.with_name(path.name + ".xz")
-        data = path.read_bytes() if path.exists() else lzma.decompress(packed.read_bytes())
-        return [msgspec.json.decode(line, type=Document) for line in data.splitlines()]
-    except (OSError, lzma.LZMAError, msgspec.DecodeError) as error:
-        raise OffhandError(
-            f"The documents in {path} cannot be read: {error}. Build the corpus again."
-        ) from error
+    trained = checkpoint.read(run.path("fit/weights.pt"))
+    _, spelled = tokenizer(run.path("tokenizer"))
+    chosen = bits.choose(read(run.path("corpus"), "test"), recipe.evaluate.kilobytes * 1000)
+    network = Network(trained.shape, trained.weights)
+    found = bits.bits_per_byte(network, trained.shape.context, spelled, chosen, _MOST, say)
+    path = run.path("evaluate/bits.json")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    say(table(found), None)
 
 
-def choose(documents: Sequence[Document], most: int) -> list[Document]:
-    """At most so many of each language, evenly spread over all there are."""
-    by_language: dict[str, list[Document]] = {}
-    for document in documents:
-        by_language.setdefault(document.language, []).append(document)
-    chosen: list[Document] = []
-    for mine in by_language.values():
-        count = min(most, len(mine))
-        chosen += [mine[index * len(mine) // count] for index in range(count)]
-    return chosen
-
-
-def bits_per_byte(
-    network: Network,
-    context: int,
-    tokenizer: Tokenizer,
-    documents: Sequence[Document],
-    most_tokens: int,
-    say: Say,
-) -> dict[str, Bits]:
-    """What documents cost, by language, all of them first.
-
-    Args:
-        context: tokens that the network sees at once.
-        most_tokens: of each document; what stands behind them is not read.
-        say: told how far it is.
-    """
-    counts: dict[str, _Count] = {ALL: _Count()}
-    for number, document in enumerate(documents):
-        say(f"bits per byte: {document.language}", number / len(documents))
-        count = counts.setdefault(document.language, _Count())
-        ids = tokenizer.encode(document.text)[:most_tokens]
-        costs = _costs(network, context, _heading(tokenizer, document.path), ids)
-        spelling = [tokenizer.bytes[token] for token in ids]
-        for one in (count, counts[ALL]):
-            one.add(document.language, spelling, costs)
-    return {language: count.bits() for language, count in counts.items()}
-
-
-def _heading(tokenizer: Tokenizer, path: str) -> list[int]:
-    name = tokenizer.encode("/".join(path.split("/")[-_COMPONENTS:]))
-    return [tokenizer.special[SEPARATOR], *name[-_PATH:], *tokenizer.encode("\n")]
-
-
-def _costs(network: Network, context: int, heading: list[int], ids: Sequence[int]) -> list[float]:
-    """Bits of each token. Behind the first window each shows half of what was seen before, and predicts the rest."""
-    room = context - len(heading)
-    costs: list[float] = []
-    start = 0
-    while len(costs) < len(ids):
-        shown = ids[start : start + room]
-        new = shown[len(costs) - start :]
-        rows = network([*heading, *shown[:-1]])[-len(new) :]
-        costs += _surprise(rows, new)
-        start = len(costs) - room // 2
-    return costs
-
-
-def _surprise(rows: npt.NDArray[np.float32], truth: Sequence[int]) -> list[float]:
-    """Bits of the true tokens, one for each row of logits."""
-    exact = rows.astype(np.float64)
-    top = exact.max(axis=1)
-    whole = top + np.log(np.exp(exact - top[:, None]).sum(axis=1))
-    costs: list[float] = ((whole - exact[np.arange(len(truth)), list(truth)]) / math.log(2)).tolist()
-    return costs
-
-
-class _Count:
-    """Sums over documents."""
-
-    def __init__(self) -> None:
-        self._documents = self._tokens = self._bytes = self._code = 0
-        self._cost = self._code_cost = 0.0
-
-    def add(self, language: str, spelling: Sequence[bytes], costs: Sequence[float]) -> None:
-        """Add a document: its tokens' bytes and bits. A token's bits are spread over its bytes, which may stand in two
-        lines."""
-        text = b"".join(spelling)
-        sizes = [len(one) for one in spelling]
-        each = np.repeat(np.array(costs) / np.maximum(sizes, 1), sizes)
-        code = np.array(list(_code(language, text)), bool)
-        self._documents += 1
-        self._tokens += len(spelling)
-        self._bytes += len(text)
-        self._code += int(code.sum())
-        self._cost += float(sum(costs))
-        self._code_cost += float(each[code].sum())
-
-    def bits(self) -> Bits:
-        """The figures."""
-        return Bits(
-            documents=self._documents,
-            bytes=self._bytes,
-            code=self._code,
-            per_byte=self._cost / self._bytes if self._bytes else None,
-            per_code_byte=self._code_cost / self._code if self._code else None,
-            bytes_per_token=self._bytes / self._tokens if self._tokens else None,
-        )
-
-
-def _code(language: str, text: bytes) -> Iterator[bool]:
-    """For each byte, whether it stands in a line of code; a line's end belongs to it."""
-    marks = tuple(mark.encode() for mark in _COMMENTS.get(language, _LIKE_C))
-    for line in text.splitlines(keepends=True):
-        bare = line.strip() + b" "
-        yield from [bare != b" " and not bare.startswith(marks)] * len(line)
+def table(found: dict[str, Bits]) -> str:
+    """For people."""
+    rows = [f"{'bits per byte':<14}{'all text':>10}{'code':>8}{'kB':>7}{'bytes a token':>15}"]
+    for language, each in found.items():
+        numbers = (each.per_byte, each.per_code_byte, each.bytes_per_token)
+        text, code, token = ("-" if number is None else f"{number:.3f}" for number in numbers)
+        rows.append(f"{language:<14}{text:>10}{code:>8}{each.bytes / 1000:>7.0f}{token:>15}")
+    return "\n".join(rows)

@@ -39,14 +39,14 @@ def run(recipe: Recipe, run: Run, say: Say) -> None:
     Raises:
         TrainingError: an earlier stage's result is missing or damaged, or an engine disagrees with PyTorch.
     """
-    trained = checkpoint.read(run.path("fit") / "checkpoint.pt")
+    trained = checkpoint.read(run.path("fit/weights.pt"))
     words, spelled = tokenizer(run.path("tokenizer"))
     corpus = _corpus(run.path("corpus"))
     documents = list(read_documents(run.path("corpus"), "validation"))
     files = _write(_fresh(run.path("gguf")), recipe, trained, words, say)
     outcome = measure(trained, spelled, documents, files, say)
     kind = card.choose(recipe.export, outcome.files)
-    say(f"{kind} is the file that ships", 1.0)
+    say(f"export: {kind} is the file that ships", 1.0)
     folder = _fresh(run.path("export"))
     model = folder / files[kind].name
     shutil.copy2(files[kind], model)
@@ -88,7 +88,7 @@ def _write(folder: Path, recipe: Recipe, trained: Trained, words: Vocabulary, sa
     about = About(recipe.name, recipe.summary, card.LICENCE)
     files: dict[Kind, Path] = {}
     for kind in KINDS:
-        say(f"writing {kind}", 0.0)
+        say(f"export: writing {kind}", 0.0)
         files[kind] = folder / f"{recipe.name}-{kind}.gguf"
         gguf_file.write(files[kind], trained.shape, trained.weights, words, about, kind)
         gguf.read(files[kind])

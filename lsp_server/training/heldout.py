@@ -1,17 +1,15 @@
-"""Held-out documents as a model is asked about them: texts to predict, and prompts to continue. Knows no network."""
+"""Held-out documents, and prompts that are made of them. Knows no network."""
 
 from collections.abc import Sequence
 
 from lsp_server.base.errors import TrainingError
 from lsp_server.engine.tokenizer import Tokenizer
+from lsp_server.prompt.templates import offhand
+from lsp_server.training import samples
 from lsp_server.training.documents import Document
-from lsp_server.training.quality import Sample
 
 #: Share of a prompt that is prefix; behind it a few tokens are left out, as if they were to be written.
 _PREFIX, _HOLE = 0.75, 16
-
-#: Components and tokens of a path that the model sees, as in ``prompt.templates.offhand``.
-_COMPONENTS, _PATH = 3, 24
 
 
 def spread(documents: Sequence[Document], most: int) -> list[Document]:
@@ -24,17 +22,6 @@ def spread(documents: Sequence[Document], most: int) -> list[Document]:
         raise TrainingError("The corpus has no validation documents. Name packages for it in the recipe.")
     count = min(most, len(documents))
     return [documents[index * len(documents) // count] for index in range(count)]
-
-
-def samples(chosen: Sequence[Document], tokenizer: Tokenizer, context: int) -> list[Sample]:
-    """The beginning of each document, left to right, as much as the model sees at once."""
-    made = []
-    for document in chosen:
-        heading = _heading(document, tokenizer)
-        text = tokenizer.encode(document.text)[: context - len(heading)]
-        size = sum(len(tokenizer.bytes[token]) for token in text)
-        made.append(Sample((*heading, *text), len(heading), size))
-    return made
 
 
 def prompts(chosen: Sequence[Document], tokenizer: Tokenizer, most: int, tokens: int) -> list[list[int]]:
@@ -52,7 +39,7 @@ def prompts(chosen: Sequence[Document], tokenizer: Tokenizer, most: int, tokens:
             special = tokenizer.special
             made.append(
                 [
-                    *_heading(document, tokenizer),
+                    *samples.tokens(tokenizer, offhand.heading(document.path)),
                     special["<|fim_suffix|>"],
                     *suffix,
                     special["<|fim_prefix|>"],
@@ -64,8 +51,3 @@ def prompts(chosen: Sequence[Document], tokenizer: Tokenizer, most: int, tokens:
             "The validation documents are too short. Name more packages for them in the recipe."
         )
     return made
-
-
-def _heading(document: Document, tokenizer: Tokenizer) -> list[int]:
-    path = tokenizer.encode("/".join(document.path.split("/")[-_COMPONENTS:]))
-    return [tokenizer.special["<|file_sep|>"], *path[-_PATH:], *tokenizer.encode("\n")]

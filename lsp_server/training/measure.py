@@ -15,11 +15,12 @@ from lsp_server.engine.backends.ctransformers import CTransformers
 from lsp_server.engine.protocol import Engine
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.training import heldout, parity
+from lsp_server.training.bits import ALL, bits_per_byte
 from lsp_server.training.checkpoint import Trained
 from lsp_server.training.documents import Document
 from lsp_server.training.gguf_file import Kind, as_stored
-from lsp_server.training.parity import Agreement, Answer, Speed
-from lsp_server.training.quality import Network, bits_per_byte, cut_otherwise
+from lsp_server.training.network import Network
+from lsp_server.training.parity import Agreement, Answer, Speed, cut_otherwise
 from lsp_server.training.stages import Say
 
 #: Opens a file: path, tokens of context, threads.
@@ -79,19 +80,18 @@ def measure(
     """
     shape = trained.shape
     chosen = heldout.spread(documents, _DOCUMENTS)
-    samples = heldout.samples(chosen, tokenizer, shape.context)
     prompts = heldout.prompts(chosen, tokenizer, _PROMPTS, min(_PROMPT, shape.context // 2))
     engines, absent = _engines(next(iter(files.values())))
     for name, reason in absent.items():
-        say(f"{name} is not compared: {reason}", None)
+        say(f"export: {name} is not compared: {reason}", None)
     answers: dict[Kind, dict[str, list[Answer]]] = {}
     for done, (kind, path) in enumerate(files.items()):
-        say(f"asking the engines with {kind}", done / len(files) / 2)
+        say(f"export: asking the engines with {kind}", done / len(files) / 2)
         answers[kind] = {
             name: _answers(partial(opens, path, shape.context, 1), prompts) for name, opens in engines.items()
         }
     as_trained = Network(shape, trained.weights)
-    say("comparing with PyTorch", 0.5)
+    say("export: comparing with PyTorch", 0.5)
     agreements = [
         parity.agree((name, kind, "training"), prompts, said, as_trained)
         for kind, by_engine in answers.items()
@@ -99,7 +99,7 @@ def measure(
     ]
     measured: list[Measured] = []
     for done, (kind, path) in enumerate(files.items()):
-        say(f"predicting text with {kind}", 0.5 + done / len(files) / 2)
+        say(f"export: predicting text with {kind}", 0.5 + done / len(files) / 2)
         network = Network(shape, as_stored(trained.weights, kind))
         for name, said in answers[kind].items():
             agreement = parity.agree((name, kind, "file"), prompts, said, network)
@@ -108,7 +108,8 @@ def measure(
         timed = (
             parity.speed(partial(engines[PRODUCT], path, shape.context, 1)) if PRODUCT in engines else None
         )
-        measured.append(Measured(kind, path.stat().st_size, round(bits_per_byte(network, samples), 4), timed))
+        costs = bits_per_byte(network, shape.context, tokenizer, chosen, shape.context, lambda *_: None)
+        measured.append(Measured(kind, path.stat().st_size, round(costs[ALL].per_byte or 0.0, 4), timed))
     differently = _tokenized(next(iter(files.values())), tokenizer, chosen) if MODERN in engines else None
     return Outcome(tuple(measured), tuple(agreements), differently, absent)
 

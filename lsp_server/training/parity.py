@@ -123,6 +123,16 @@ def agree(
     )
 
 
+def cut_otherwise(ours: Sequence[int], theirs: Sequence[int], spelling: Sequence[bytes]) -> int:
+    """How many of our tokens another tokenizer does not make of the same text at the same place."""
+    return len(_spans(ours, spelling) - _spans(theirs, spelling))
+
+
+def _spans(ids: Sequence[int], spelling: Sequence[bytes]) -> set[tuple[int, int]]:
+    ends = np.cumsum([len(spelling[token]) for token in ids]).tolist()
+    return set(zip([0, *ends], ends, strict=False))
+
+
 def speed(load: Callable[[], Engine]) -> Speed:
     """Time an engine.
 

@@ -11,9 +11,11 @@ from bundled import tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.base.errors import OffhandError
+from lsp_server.base.errors import TrainingError
 from lsp_server.engine.tokenizer import Tokenizer
-from lsp_server.training.evaluate import ALL, SEPARATOR, Document, bits_per_byte, choose, read
+from lsp_server.prompt.templates.offhand import FILE
+from lsp_server.training.bits import ALL, bits_per_byte, choose
+from lsp_server.training.documents import Document, read
 
 CONTEXT = 40
 
@@ -22,7 +24,7 @@ CONTEXT = 40
 def cutter() -> Tokenizer:
     """The bundled tokenizer, whichever special tokens its model has: one of them begins a file here."""
     found = tokenizer()
-    found.special.setdefault(SEPARATOR, 2)
+    found.special.setdefault(FILE, 2)
     return found
 
 
@@ -36,7 +38,7 @@ def silent(_what: str, _part: float | None) -> None:
 
 
 def document(text: str, language: str = "python") -> Document:
-    return Document(language, "shop/src/deep/folder/inventory.py", text)
+    return Document("shop", language, "shop/src/deep/folder/inventory.py", text)
 
 
 @given(st.text("ab_(1 .\n\té", max_size=300))
@@ -57,7 +59,7 @@ def test_every_window_begins_with_the_path_and_shows_half_of_the_last(cutter: To
     text = "".join(f"name_{number} = function({number})\n" for number in range(20))
     ids = cutter.encode(text)
     heading = [
-        cutter.special[SEPARATOR],
+        cutter.special[FILE],
         *cutter.encode("deep/folder/inventory.py"),
         *cutter.encode("\n"),
     ]
@@ -116,12 +118,13 @@ def test_documents_are_read_and_chosen(tmp_path: Path) -> None:
         for language, count in ((b"go", 10), (b"lua", 2))
         for number in range(count)
     )
-    (tmp_path / "a.jsonl").write_bytes(rows)
-    (tmp_path / "b.jsonl.xz").write_bytes(lzma.compress(rows))
-    found = read(tmp_path / "a.jsonl")
-    assert read(tmp_path / "b.jsonl") == found
+    (tmp_path / "train.jsonl").write_bytes(rows)
+    (tmp_path / "test.jsonl.xz").write_bytes(lzma.compress(rows))
+    found = list(read(tmp_path, "train"))
+    assert list(read(tmp_path, "test")) == found
     assert [one.path for one in choose(found, 4)] == ["p/0", "p/2", "p/5", "p/7", "p/0", "p/1"]
-    (tmp_path / "c.jsonl").write_bytes(b'{"language": 1}\n')
-    for name in ("c.jsonl", "d.jsonl"):
-        with pytest.raises(OffhandError, match="cannot be read"):
-            read(tmp_path / name)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        list(read(tmp_path, "validation"))
+    (tmp_path / "validation.jsonl").write_bytes(b'{"language": 1}\n')
+    with pytest.raises(TrainingError, match="cannot be read"):
+        list(read(tmp_path, "validation"))
