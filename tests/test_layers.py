@@ -93,7 +93,7 @@ def test_libraries_stay_at_home(path: Path) -> None:
                 assert any(fnmatch.fnmatch(own, home) for home in homes), f"{own} imports {target}"
 
 
-#: What runs in a process of its own and decodes there, as the worker does.
+#: What runs in a process of its own and decodes there, as the worker does; so does all of ``training``.
 WITH_ENGINE = ("lsp_server.bench.memory", "lsp_server.bench.fit_memory")
 
 
@@ -105,7 +105,7 @@ def test_server_and_worker_share_messages_only() -> None:
             assert not [
                 target for target in imports(path) if target.startswith("lsp_server.engine.client")
             ], own
-        elif (package(own) != "engine" or own in SERVER_SIDE) and own not in WITH_ENGINE:
+        elif (package(own) not in ("engine", "training") or own in SERVER_SIDE) and own not in WITH_ENGINE:
             for target in imports(path):
                 if target.startswith("lsp_server.engine."):
                     assert any(target.startswith(side) for side in SERVER_SIDE), f"{own} imports {target}"
