@@ -334,6 +334,8 @@ def test_comparison_pairs_the_same_places() -> None:
     assert len(both) == 8
     assert all(old.place == new.place for old, new in both)
     assert "+0.0 ± 0.0" in compared(both)
+    wrong, right = case(1, -0.1, False, kind="block"), case(1, -0.1, True, kind="block")
+    assert "block exactly right              1      0.0   100.0" in compared([(wrong, right)])
 
 
 def test_percentiles() -> None:
