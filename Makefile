@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/ready
 	@$(BIN)/offhand demo
 
-test: $(VENV)/ready-dev editors
+test: $(VENV)/ready-dev $(if $(filter no,$(TRAIN)),,$(VENV)/ready-train) editors
 	$(BIN)/python -m pytest
 
 fast: $(VENV)/ready-dev
@@ -77,6 +77,11 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 $(VENV)/ready-dev: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# What training needs. PyTorch is large: TRAIN=no leaves it out, and the tests of training are skipped.
+$(VENV)/ready-train: $(VENV)/ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
 clean:
