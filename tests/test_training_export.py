@@ -104,11 +104,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     encode = msgspec.json.encode
     (run / "corpus" / "validation.jsonl").write_bytes(b"\n".join(encode(document) for document in documents))
-    kept = {"PSF-2.0": {"python": Kept(8, 990), "lua": Kept(1, 5), "c": Kept(1, 15)}}
+    kept = {"PSF-2.0": {"python": Kept(8, 990_000), "lua": Kept(1, 500), "tsx": Kept(1, 250_000)}}
     packages = [
         Package("pypi", "one", "1.0", "train", kept),
         Package("pypi", "two", "2.0", "validation", {"MIT": {"go": Kept(8, 9000)}}),
     ]
+    for name, text in (("curve.json", "[]"), ("curve.svg", "<svg/>")):
+        (run / "fit" / name).write_text(text, encoding="utf-8")
     (run / "corpus" / "manifest.json").write_bytes(encode(Manifest(packages, {}, "3.11")))
     return run
 
@@ -230,7 +232,7 @@ def test_the_folder_is_a_model(folder: Path) -> None:
     store.verify(store.Model(about, made))
     assert (about.name, about.version, about.template) == ("bundled", "tiny-1", "offhand")
     assert (about.context_length, about.parameters) == (CONTEXT, 1_436_928)
-    assert about.languages == ("python", "c")
+    assert about.languages == ("python", "tsx", "typescriptreact")
     assert sorted(path.name for path in made.iterdir()) == [
         "NOTICE.md",
         "card.json",

@@ -40,7 +40,7 @@ class Manifest(msgspec.Struct, frozen=True):
         parameters: number of weights; 0 when unknown.
         context_length: tokens that the model was trained to see at once.
         template: prompt family it was trained on, see ``prompt.templates``.
-        languages: that it knows, by the names of the grammars.
+        languages: that it knows, by the names of the grammars and by the editors' ids for them.
         licence: of the weights.
         model, tokenizer: its files.
         special_tokens: text to id, all of them: none is ever part of a suggestion.

@@ -39,8 +39,15 @@ _NAME = "bundled"
 
 LICENCE = "Apache-2.0"
 
-#: A language is known if it has this share of what was trained on.
-_KNOWN = 0.01
+#: A language is known if so many bytes of it were trained on.
+_KNOWN = 200_000
+
+#: Other names of languages: in editors, and of our grammars.
+_ALSO_CALLED = {
+    "javascript": ("javascriptreact",),
+    "tsx": ("typescriptreact",),
+    "shell": ("bash", "shellscript", "sh"),
+}
 
 #: How much slower a file may be than the quickest that is good enough.
 _SLOWER = 1.25
@@ -95,13 +102,14 @@ def manifest(
 
 
 def _known(corpus: Corpus) -> tuple[str, ...]:
-    """The languages that were trained on, the most frequent first."""
+    """The languages that were trained on, the most frequent first, by all names that editors have for them."""
     sizes: Counter[str] = Counter()
     for package in corpus.packages:
         if package.split == "train":
             for by_language in package.kept.values():
                 sizes.update({language: kept.bytes for language, kept in by_language.items()})
-    return tuple(language for language, size in sizes.most_common() if size >= _KNOWN * sizes.total())
+    known = (language for language, size in sizes.most_common() if size >= _KNOWN)
+    return tuple(name for language in known for name in (language, *_ALSO_CALLED.get(language, ())))
 
 
 def _file(path: Path) -> File:

@@ -55,6 +55,9 @@ def run(recipe: Recipe, run: Run, say: Say) -> None:
     about = card.manifest(recipe, trained, corpus, words, model, spelling)
     _write_json(folder / FILE, msgspec.to_builtins(about))
     _write_json(folder / "card.json", card.card(about, trained, kind, outcome))
+    shutil.copy2(run.path("corpus/manifest.json"), folder / "corpus.json")
+    for name in ("curve.json", "curve.svg"):
+        shutil.copy2(run.path(f"fit/{name}"), folder / name)
     (folder / "NOTICE.md").write_text(_NOTICE + corpora.notice(corpus), encoding="utf-8")
     store.verify(store.Model(about, folder))
 
