@@ -236,6 +236,9 @@ def test_the_folder_is_a_model(folder: Path) -> None:
     assert sorted(path.name for path in made.iterdir()) == [
         "NOTICE.md",
         "card.json",
+        "corpus.json",
+        "curve.json",
+        "curve.svg",
         "manifest.json",
         "tiny-1-q8_0.gguf",
         "tokenizer.json",
