@@ -23,7 +23,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "recipe", metavar="RECIPE", help="a TOML file, or the name of a recipe that ships: toy, cpu, gpu"
     )
     parser.add_argument(
-        "--run", type=Path, required=True, metavar="DIR", help="the run directory; made if it is not there"
+        "--run",
+        dest="directory",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the run directory; made if it is not there",
     )
     parser.add_argument("--until", choices=_STAGES, default=_STAGES[-1], help="the last stage to run")
     parser.add_argument(
@@ -40,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the stages that are not done yet."""
     from lsp_server.training import stages
 
-    directory: Path = arguments.run
+    directory: Path = arguments.directory
     stages.train(_recipe(arguments.recipe), directory, Progress(), arguments.until, arguments.slice)
     return 0
 
