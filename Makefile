@@ -1,16 +1,16 @@
 # demo: set up and show real completions    test: set up and run every test    lint: only the static checks
 # results: measure in WORKSPACES (folders) and keep it in results/; NAMES, in the same order, are NAME@COMMIT.
-# results-lines, results-ablation, results-memory: one of these alone
+# results-lines, results-ablation, results-models, results-memory: one of these alone
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast lint results results-lines results-ablation results-memory workspaces editors vsix clean
+.PHONY: demo test fast lint results results-lines results-ablation results-models results-memory workspaces editors vsix clean
 
 demo: $(VENV)/ready
 	@$(BIN)/offhand demo
 
-test: $(VENV)/ready-dev editors
+test: $(VENV)/ready-dev $(if $(filter no,$(TRAIN)),,$(VENV)/ready-train) editors
 	$(BIN)/python -m pytest
 
 fast: $(VENV)/ready-dev
@@ -20,26 +20,35 @@ lint: $(VENV)/ready-dev
 	$(BIN)/python -m pytest tests/test_house.py
 
 # The workspaces that results/ is about, which no model was trained on and no number was fitted to: nvbn/thefuck,
-# locustio/locust, httpie/cli, simonw/datasette, sindresorhus/got, junegunn/fzf, BurntSushi/ripgrep, jqlang/jq, google/gson.
+# locustio/locust, httpie/cli, simonw/datasette, sindresorhus/got, junegunn/fzf, BurntSushi/ripgrep, jqlang/jq, google/gson,
+# colinhacks/zod, folke/lazy.nvim.
 NAMES ?= thefuck@c7e7e1d884d3 locust@407343d0f5ab httpie@5b604c37c6c6 datasette@481df7ff6d78 got@d00d845a0b43 \
-  fzf@956562daaa82 ripgrep@3fce3b5bb023 jq@579e6f76cffd gson@9835b6f90192
-# Random cursors in each workspace; sizes of the memory, in tokens.
-N ?= 300
-ABLATION_N ?= 100
+  fzf@956562daaa82 ripgrep@3fce3b5bb023 jq@579e6f76cffd gson@9835b6f90192 zod@e516c3baf226 lazy.nvim@306a05526ada
+# Random cursors, and short blocks, in each workspace; models to put side by side (those asked before stay in the table, if they
+# were asked at the same places); sizes of the memory, in tokens.
+N ?= 200
+ABLATION_N ?= 50
+MODELS_N ?= 100
+BLOCKS ?= 40
+MODELS ?= bundled memory=none
 TOKENS ?= 1000000 3000000
 
 # With the default settings, whatever the user's own are.
 BENCH = OFFHAND_HOME=$(CURDIR)/.cache/results $(BIN)/offhand bench
 
-results: results-lines results-ablation results-memory
+results: results-lines results-ablation results-models results-memory
 
 results-lines: $(VENV)/ready workspaces
-	$(BENCH) lines $(WORKSPACES) $(addprefix --name ,$(NAMES)) -n $(N) \
+	$(BENCH) lines $(WORKSPACES) $(addprefix --name ,$(NAMES)) -n $(N) --blocks $(BLOCKS) \
 	  --update results/lines.json --picture results/lines.svg
 
 results-ablation: $(VENV)/ready workspaces
 	$(BENCH) ablation $(WORKSPACES) $(addprefix --name ,$(NAMES)) -n $(ABLATION_N) \
 	  --update results/ablation.json --picture results/ablation.svg
+
+results-models: $(VENV)/ready workspaces
+	$(BENCH) models $(WORKSPACES) $(addprefix --name ,$(NAMES)) -n $(MODELS_N) --blocks $(BLOCKS) \
+	  $(addprefix --model ,$(MODELS)) --update results/models.json
 
 results-memory: $(VENV)/ready workspaces
 	@mkdir -p .cache
@@ -49,11 +58,14 @@ results-memory: $(VENV)/ready workspaces
 workspaces:
 	@test -n "$(WORKSPACES)" || { echo 'Name folders: make results WORKSPACES="one two"'; exit 2; }
 
-# Real Neovims for the end-to-end tests (0.12, 0.10, 0.7). Without them those tests are skipped and say so.
+# Real Neovims for the end-to-end tests (0.12, 0.10, 0.7), and llama.cpp's server. Without them those tests are skipped
+# and say so.
 editors:
 	@for suite in sid trixie bookworm; do \
 	  bash tests/e2e/get_debian.sh $$suite neovim:nvim || echo "No Neovim from $$suite: its tests will be skipped."; \
 	done
+	@OFFHAND_EDITORS=$(CURDIR)/.cache/servers bash tests/e2e/get_debian.sh sid llama.cpp-tools:llama-server \
+	  || echo "No llama-server from sid: its tests will be skipped."
 
 vsix:
 	cd editors/vscode && npm ci --ignore-scripts && npm run package
@@ -65,6 +77,11 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 $(VENV)/ready-dev: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# What training needs. PyTorch is large: TRAIN=no leaves it out, and the tests of training are skipped.
+$(VENV)/ready-train: $(VENV)/ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
 clean:

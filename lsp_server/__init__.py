@@ -7,7 +7,7 @@ Two processes::
 An import points down only (``tests/test_layers.py`` enforces it)::
 
     cli                             one file a command
-    lsp | training | bench          the protocol; later: the model's training; the product's own numbers
+    lsp | training | bench          the protocol; the model's training; the product's own numbers
     completion                      snapshot -> context -> prompt -> engine -> filters -> suggestion
     workspace | prompt | engine | models
     context                         what the syntax says; pure

@@ -7,6 +7,8 @@ from lsp_server.base.parts import Part
 from lsp_server.engine.messages import Complete, Load, Stop
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.models import store
+from lsp_server.prompt.templates import offhand
+from lsp_server.prompt.window import Window
 
 MODEL = store.find("bundled")
 
@@ -32,15 +34,8 @@ def load_message(engine: str, **changes: Any) -> Load:
 
 def prompt(prefix: str, suffix: str = "") -> tuple[Part, ...]:
     """A suffix-first prompt, as the bundled model was trained on."""
-    tag, path = Part("<|lang:py|>", special=True), Part("app/main.py\n")
-    return (
-        Part("<|suf|>", special=True),
-        Part(suffix),
-        Part("<|pre|>", special=True),
-        tag,
-        path,
-        Part(prefix),
-    )
+    without_limits = {"snippet": 0, "suffix": 0, "prefix": 0}
+    return offhand.render(Window(prefix, suffix, 0), "app/main.py", (), without_limits)
 
 
 def complete_message(prefix: str, stop: Stop | None = None, id: int = 1, max_tokens: int = 40) -> Complete:

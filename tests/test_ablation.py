@@ -21,6 +21,7 @@ from lsp_server.cli import local
 from lsp_server.completion.types import Surroundings
 from lsp_server.context.languages import Grammars
 from tests.test_bench import case
+from tests.test_bench_cli import printed
 from tests.test_bench_cli import workspace as workspace_of_the_cli
 from tests.test_cli import offhand
 
@@ -204,14 +205,14 @@ def test_ablation_command(tmp_path: Path, workspace: Path) -> None:
     kept, drawn = tmp_path / "ablation.json", tmp_path / "ablation.svg"
     arguments = [str(workspace), "-n", "6", "--name", "shop@abc"]
     out = offhand(tmp_path, "bench", "ablation", *arguments, "--update", str(kept), "--picture", str(drawn))
-    assert "shop abc: 6 rests of lines and 3 whole lines" in out
+    assert "shop abc: 6 rests of lines, 3 whole lines and 0 blocks" in out
     assert drawn.read_text().startswith("<svg")
     made = json.loads(kept.read_text())
     steps = {step["step"]: step["rows"]["all"] for step in made["steps"]}
     assert list(steps) == [step.name for step in STEPS]
     assert all(row["rest"]["n"] == 6 and row["whole"]["n"] == 3 for row in steps.values())
 
-    report = json.loads(offhand(tmp_path, "bench", "lines", *arguments, "--json"))
+    report = printed(offhand(tmp_path, "bench", "lines", *arguments, "--json"))
     assert steps["+ gate"]["rest"] == report["figures"]["all"]
     assert steps["+ gate"]["surest"] == report["figures"]["precision"]["0.4"]
     assert made["steps"][-1]["shown"]["all"] == report["figures"]["gate"]

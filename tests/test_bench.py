@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lsp_server.base.text import split_lines
 from lsp_server.bench import files
+from lsp_server.bench.blocks import blocks
 from lsp_server.bench.compare import change, pairs
 from lsp_server.bench.compare import table as compared
 from lsp_server.bench.figures import (
@@ -32,7 +33,7 @@ from lsp_server.bench.lines import Case, Confidence
 from lsp_server.bench.picture import picture
 from lsp_server.bench.report import Measured, Product, Report, to_json
 from lsp_server.bench.sample import hole, sample
-from lsp_server.bench.score import length_class, place_class, score
+from lsp_server.bench.score import length_class, place_class, score, score_block, score_hole
 from lsp_server.bench.table import table
 from lsp_server.context.languages import Grammars
 
@@ -57,6 +58,31 @@ def test_score(case: TextCase) -> None:
     }
 
 
+@parametrize("bench_score_text")
+def test_score_of_several_lines(case: TextCase) -> None:
+    """One comparison of a block, or of a hole."""
+    text = case.values("text")
+    before, said, truth = (text[name][1:-1].replace("\\n", "\n") for name in ("before", "said", "truth"))
+    compare = {"block": score_block, "hole": score_hole}[text["kind"]]
+    found = msgspec.to_builtins(compare(BY_NAME["python"], before, said, truth))
+    words = {True: "yes", False: "no"}
+    shown = {name: words.get(value, "") for name, value in found.items()}
+    assert case.values("expect") == {**shown, "similarity": f"{round(found['similarity'], 2):g}"}
+
+
+@parametrize("bench_blocks")
+def test_blocks(case: TextCase) -> None:
+    """The short blocks of a text, in the order of the text."""
+    language = BY_NAME[case.sections.get("language", "python").strip()]
+    lines = split_lines(case.sections["input"])
+    found = blocks(language, lines, code_lines(language, lines))
+    shown = (f"{block.first + 1} {block.text}".replace("\n", "\\n") for block in found)
+    assert "\n".join(shown) == case.sections["expect"].rstrip("\n")
+    for block in found:
+        text = [line.rstrip("\n") for line in lines[block.first : block.first + 1 + block.text.count("\n")]]
+        assert block.text == "\n".join((text[0][block.column :], *text[1:]))
+
+
 @parametrize("bench_lines")
 def test_code_lines(case: TextCase) -> None:
     """Lines of code, with what is code of them."""
@@ -76,6 +102,10 @@ def test_any_text_can_be_compared(language: Any, before: str, said: str, truth: 
     same = score(language, before, truth.split("\n")[0], truth.split("\n")[0])
     assert same.exact
     assert same.first_word
+    score_block(language, before, said, truth)
+    score_hole(language, before, said, truth)
+    assert score_block(language, before, truth, truth).exact
+    assert score_hole(language, before, truth, truth).exact
 
 
 def test_every_language_has_a_file_name() -> None:
@@ -136,7 +166,8 @@ def test_names_of_workspaces(root: Path) -> None:
 
 
 def test_sampling_is_reproducible(root: Path) -> None:
-    """The same seed chooses the same places, also where the folder lies elsewhere; another seed chooses others."""
+    """The same seed chooses the same places, also where the folder lies elsewhere; another seed chooses others. Blocks
+    on top change none of them."""
 
     def chosen(folder: Path, seed: int) -> list[str]:
         return [place.id for place in sample(files.sources(folder, Grammars()), 60, 30, seed)]
@@ -144,6 +175,12 @@ def test_sampling_is_reproducible(root: Path) -> None:
     first = chosen(root, 1)
     assert len(first) == len(set(first)) == 90
     assert chosen(root, 2) != first
+    write(root / "blocks.py", "".join(f"def f{number}():\n    return {number}\n" for number in range(30)))
+    sources = files.sources(root, Grammars())
+    more = sample(sources, 60, 30, 1, 20)
+    assert Counter(place.kind for place in more) == {"rest": 60, "whole": 30, "block": 20}
+    assert [one for one in more if one.kind != "block"] == sample(sources, 60, 30, 1)
+    (root / "blocks.py").unlink()
     assert chosen(root.rename(root.with_name("elsewhere")), 1) == first
 
 
@@ -185,6 +222,17 @@ def test_the_truth_is_cut_out(root: Path) -> None:
         assert cut[: place.line] + cut[place.line + 1 :] == lines[: place.line] + lines[place.line + 1 :]
         if place.kind == "whole":
             assert not cut[place.line].strip()
+
+
+def test_a_block_is_cut_out(root: Path) -> None:
+    """Its first line keeps the indentation, the others are gone, and what stood behind them stays."""
+    (root / "block.py").write_bytes(b"def f():\r\n    a()\r\n    b()\r\n\r\n\r\nc()\r\n" + b"d()\r\n" * 20)
+    sources = [one for one in files.sources(root, Grammars()) if one.name == "block.py"]
+    (place,) = sample(sources, 0, 0, 1, 5)
+    assert (place.kind, place.line, place.column, place.truth) == ("block", 1, 4, "a()\n    b()")
+    lines = files.read(place.source.path) or []
+    assert hole(lines, place)[:4] == ["def f():\r\n", "    \r\n", "\r\n", "\r\n"]
+    assert len(hole(lines, place)) == len(lines) - 1
 
 
 def test_line_ends_stay(root: Path) -> None:
@@ -286,6 +334,8 @@ def test_comparison_pairs_the_same_places() -> None:
     assert len(both) == 8
     assert all(old.place == new.place for old, new in both)
     assert "+0.0 ± 0.0" in compared(both)
+    wrong, right = case(1, -0.1, False, kind="block"), case(1, -0.1, True, kind="block")
+    assert "block exactly right              1      0.0   100.0" in compared([(wrong, right)])
 
 
 def test_percentiles() -> None:
@@ -296,17 +346,44 @@ def test_percentiles() -> None:
 
 def test_figures_by_hand() -> None:
     """Each figure of the ten places; whole lines are counted apart."""
-    found = figures([*TEN, case(20, -0.1, True, kind="whole"), case(21, -0.1, False, kind="whole")])
+    others = [
+        case(20, -0.1, True, kind="whole"),
+        case(21, -0.1, False, kind="whole"),
+        case(22, -0.1, False, kind="block", first_line=True, language="rust"),
+        case(23, None, False, kind="block"),
+    ]
+    found = figures([*TEN, *others])
     assert (found.all.n, found.all.exact.share, found.all.answered.share) == (10, 0.5, 0.9)
     assert found.all.similarity == pytest.approx(70)
     assert found.whole.exact.share == 0.5
-    assert {name: group.n for name, group in found.by_language.items()} == {"python": 8, "go": 2}
+    assert {name: one.rest.n for name, one in found.by_language.items()} == {"python": 8, "go": 2, "rust": 0}
     assert found.gate.coverage.share == 0.7
     assert found.gate.precision.share == pytest.approx(5 / 7)
     assert (found.syntax_safe.n, found.syntax_safe.share) == (6, pytest.approx(5 / 6))
     assert found.filters == {"closers": 2, "echo": 1}
     assert found.nothing == {"no idea": 1}
     assert found.curve[-1] == (1.0, 0.5)
+    blocks = found.blocks
+    assert (blocks.n, blocks.exact.share, blocks.first_line.share, blocks.answered.share) == (2, 0, 0.5, 0.5)
+
+
+def test_each_language_has_its_figures() -> None:
+    """The same, of its own places only; one that has none but blocks is told of too, last."""
+    others = [
+        case(20, -0.1, True, kind="whole", language="go"),
+        case(21, -0.1, True, kind="block", first_line=True, language="rust"),
+    ]
+    within = [msgspec.structs.replace(TEN[0], stands="inside word"), *TEN[1:]]
+    found = figures([*within, *others]).by_language
+    assert list(found) == ["python", "go", "rust"]
+    go, python = found["go"], found["python"]
+    assert (go.rest.exact.share, go.whole.n, go.blocks.n) == (0.5, 1, 0)
+    assert (go.precision["0.2"].share, go.precision["1.0"].share) == (1, 0.5)
+    assert (go.gate.coverage.share, go.gate.precision.share) == (1, 0.5)
+    assert (python.inside.n, python.inside.exact.share) == (1, 1)
+    assert python.by_place["inside word"].n == 1
+    assert python.by_length["6-15"] == python.rest.exact
+    assert (found["rust"].rest.n, found["rust"].blocks.exact.share) == (0, 1)
 
 
 def test_figures_of_nothing() -> None:

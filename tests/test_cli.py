@@ -14,7 +14,7 @@ from tests.rawclient import ROOT
 SAMPLE = ROOT / "lsp_server" / "cli" / "sample" / "inventory.py"
 
 
-def offhand(home: Path, *arguments: str, status: int = 0) -> str:
+def offhand(home: Path, *arguments: str, status: int = 0, timeout: float = 120) -> str:
     """Run the command from another folder, with a home of its own; return what it printed."""
     home.mkdir(exist_ok=True)
     done = subprocess.run(
@@ -23,7 +23,7 @@ def offhand(home: Path, *arguments: str, status: int = 0) -> str:
         env={**os.environ, "OFFHAND_HOME": str(home / "offhand"), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
     )
     assert done.returncode == status, done.stdout + done.stderr

@@ -10,14 +10,16 @@ import pytest
 from bundled import MODEL, complete_message, prompt, tokenizer
 
 from lsp_server.base.errors import EngineError
-from lsp_server.base.parts import LEFT_STEP, Part
+from lsp_server.base.parts import Part
 from lsp_server.engine.backends.fake import Fake
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
 from lsp_server.engine.messages import Complete, Partial, Stage, Stop
 from lsp_server.engine.protocol import Logits
+from lsp_server.prompt.templates.offhand import PREFIX
 
 ENDS = MODEL.manifest.end_tokens
+BEGIN = Part(PREFIX, special=True)
 FILE = """\
 def total(values):
     result = 0
@@ -142,7 +144,7 @@ def test_a_word_that_cannot_be_spelled_is_answered_with_nothing(monkeypatch: pyt
 )
 def test_where_it_ends(said: str, stop: Stop, text: str, reason: str) -> None:
     """At the newline, at the dedent, after so many lines, or where the model says so."""
-    message = Complete(1, (Part("<|pre|>", special=True),), stop, 40, 1000)
+    message = Complete(1, (BEGIN,), stop, 40, 1000)
     finished = complete(scripted(said), message)
     assert (finished.text, finished.reason) == (text, reason)
 
@@ -150,7 +152,7 @@ def test_where_it_ends(said: str, stop: Stop, text: str, reason: str) -> None:
 @pytest.mark.parametrize("name", ENDS)
 def test_each_end_token_ends(name: str) -> None:
     """Any of them, at once."""
-    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    message = Complete(1, (BEGIN,), Stop(), 40, 1000)
     finished = complete(scripted([*tokenizer().encode(" ok"), tokenizer().special[name]]), message)
     assert (finished.text, finished.reason) == (" ok", "end")
 
@@ -159,7 +161,7 @@ def test_each_end_token_ends(name: str) -> None:
 def test_other_special_tokens_are_never_chosen(name: str) -> None:
     """A model that wants to say one of them has to say something else."""
     token = tokenizer().special[name]
-    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 3, 1000)
+    message = Complete(1, (BEGIN,), Stop(), 3, 1000)
     decoder = scripted([token] * 3)
     complete(decoder, message)
     assert token not in decoder.cached[1:]
@@ -194,16 +196,14 @@ def test_logprobs_count_what_was_allowed() -> None:
 )
 def test_only_whole_characters_come_out(said: list[bytes], text: str) -> None:
     """Bytes that make no character never reach the user's file."""
-    finished = complete(
-        scripted(spelled(*said)), Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
-    )
+    finished = complete(scripted(spelled(*said)), Complete(1, (BEGIN,), Stop(), 40, 1000))
     assert finished.text == text
 
 
 def test_a_block_is_streamed_by_lines() -> None:
     """The first line is there as soon as it is complete; nothing that is streamed is taken back."""
     parts: list[Partial] = []
-    message = Complete(1, (Part("<|pre|>", special=True),), Stop("block", indent=0), 40, 1000)
+    message = Complete(1, (BEGIN,), Stop("block", indent=0), 40, 1000)
     finished = complete(scripted("\n    a = 1\n    b = 2\n\nx"), message, on_partial=parts.append)
     assert [part.text for part in parts] == ["\n    a = 1", "\n    a = 1\n    b = 2"]
     assert finished.text == parts[-1].text
@@ -234,7 +234,7 @@ def test_a_deadline_gives_what_there_is() -> None:
 
     slow = scripted(" first second third")
     asked = iter([0.0] * 6 + [math.inf] * 100)
-    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    message = Complete(1, (BEGIN,), Stop(), 40, 1000)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lsp_server.engine.decoding.time.monotonic", lambda: next(asked))
         finished = complete(slow, message, deadline=1.0)
@@ -244,7 +244,7 @@ def test_a_deadline_gives_what_there_is() -> None:
 
 def test_too_many_tokens_end_before_the_last_word() -> None:
     """The limit counts what is written, not what is healed."""
-    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 3, 1000)
+    message = Complete(1, (BEGIN,), Stop(), 3, 1000)
     finished = complete(scripted(spelled(b" a", b".", b"b", b"c")), message)
     assert (finished.text, finished.reason, finished.tokens) == (" a.", "length", 3)
 
@@ -265,16 +265,17 @@ def test_the_context_never_overflows() -> None:
     [
         (Part(" a" * 100), (0, 100)),
         (Part(" a" * 100, limit=30), (0, 30)),
-        (Part(" a" * 100, limit=100, cut="left"), (0, 100)),
-        (Part(" a" * 101, limit=100, cut="left"), (LEFT_STEP, 101)),
-        (Part(" a" * 164, limit=100, cut="left"), (LEFT_STEP, 164)),
-        (Part(" a" * 165, limit=100, cut="left"), (2 * LEFT_STEP, 165)),
+        (Part(" a" * 100, limit=30, cut="left"), (70, 100)),
+        (Part(" a" * 100, limit=100, cut="left", step=64), (0, 100)),
+        (Part(" a" * 101, limit=100, cut="left", step=64), (64, 101)),
+        (Part(" a" * 164, limit=100, cut="left", step=64), (64, 164)),
+        (Part(" a" * 165, limit=100, cut="left", step=64), (128, 165)),
     ],
 )
 def test_limits(part: Part, kept: tuple[int, int]) -> None:
     """Texts over their limit lose their end, or their beginning in whole steps."""
     decoder, _ = fake()
-    ids, _ = decoder.prompt_ids((part, Part("<|pre|>", special=True)))
+    ids, _ = decoder.prompt_ids((part, BEGIN))
     assert ids[:-1] == tokenizer().encode(part.text)[kept[0] : kept[1]]
 
 
@@ -350,7 +351,7 @@ def branching() -> Decoder:
 
 def test_a_likelier_line_that_begins_with_a_less_likely_word_is_found() -> None:
     """The likeliest first token is not the beginning of the likeliest line; the other one is kept as second choice."""
-    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    message = Complete(1, (BEGIN,), Stop(), 40, 1000)
     finished = complete(branching(), message)
     assert finished.text == "value + 1"
     assert [other.text[:4] for other in finished.others] == ["self"]
@@ -361,7 +362,7 @@ def test_a_likelier_line_that_begins_with_a_less_likely_word_is_found() -> None:
 
 def test_without_candidates_the_likeliest_token_is_always_taken() -> None:
     """As a benchmark asks for it; blocks are never searched."""
-    parts = (Part("<|pre|>", special=True),)
+    parts = (BEGIN,)
     for message in (
         Complete(1, parts, Stop(), 40, 1000, without=("candidates",)),
         Complete(1, parts, Stop("block", indent=-1), 40, 1000),
@@ -374,7 +375,7 @@ def test_without_candidates_the_likeliest_token_is_always_taken() -> None:
 def test_the_cache_is_right_after_a_search() -> None:
     """Whatever was tried last, the next prompt is answered as if nothing had been."""
     decoder = branching()
-    message = Complete(1, (Part("<|pre|>", special=True),), Stop(), 40, 1000)
+    message = Complete(1, (BEGIN,), Stop(), 40, 1000)
     assert complete(decoder, message).text == complete(decoder, message).text == "value + 1"
     assert decoder.cached == decoder.engine._ids  # type: ignore[attr-defined]
 

@@ -157,7 +157,8 @@ def sample(index: int, **changes: Any) -> Case:
 
 
 def test_what_is_right() -> None:
-    """The exact rest, and a true beginning; several lines and empty answers are no examples, but were asked."""
+    """The exact rest, and a true beginning; several lines and empty answers are no examples, but were asked. Blocks are
+    none at all."""
     cases = [
         sample(1),
         sample(2, exact=False),
@@ -165,6 +166,7 @@ def test_what_is_right() -> None:
         sample(4, lines=3),
         sample(5, confidence=None),
         sample(6, kind="whole"),
+        sample(7, kind="block"),
     ]
     found = fit_gate.data(cases)
     assert found.right.tolist() == [1, 0, 1, 1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from bundled import tokenizer
+from bundled import MODEL, tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,16 +115,16 @@ def test_the_memory_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.slow
 def test_the_numbers_are_learnt_by_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the real model over a small workspace: the file that it writes can be served, and says where it is from."""
+    """With the real model, named by its folder, over a small workspace: the file that it writes can be served, and says
+    where it is from."""
     work = tmp_path / "work"
     work.mkdir()
     for number in range(3):
         body = "".join(f"def read_{i}(path):\n    return load(path, {i})\n\n\n" for i in range(20))
         (work / f"m{number}.py").write_text(body)
     target = tmp_path / "mixture.json"
-    assert (
-        main(["bench", "fit-memory", str(work), "-n", "6", "--name", "work@abc", "--write", str(target)]) == 0
-    )
+    named = ["--name", "work@abc", "--model", str(MODEL.folder)]
+    assert main(["bench", "fit-memory", str(work), "-n", "6", *named, "--write", str(target)]) == 0
     assert "network alone" in capsys.readouterr().out
     written = json.loads(target.read_bytes())
     assert written["origin"]["workspaces"]["work"]["commit"] == "abc"

@@ -36,8 +36,15 @@ HOMES = {
     "watchdog": ["lsp_server.workspace.watch"],
     "pathspec": ["lsp_server.workspace.ignore"],
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],
-    "tokenizers": ["lsp_server.engine.tokenizer"],
-    "numpy": ["lsp_server.engine.*", *(f"lsp_server.bench.{name}" for name in NUMERIC)],
+    "tokenizers": ["lsp_server.engine.tokenizer", "lsp_server.training.tokenizer"],
+    "torch": ["lsp_server.training.*"],
+    "gguf": ["lsp_server.training.gguf_file"],
+    "cyllama": ["lsp_server.training.llama_cpp"],
+    "numpy": [
+        "lsp_server.engine.*",
+        "lsp_server.training.*",
+        *(f"lsp_server.bench.{name}" for name in NUMERIC),
+    ],
     "pygments": ["lsp_server.bench.languages"],
     "rapidfuzz": ["lsp_server.bench.score"],
     "rensa": ["lsp_server.training.corpus.duplicates"],
@@ -91,7 +98,7 @@ def test_libraries_stay_at_home(path: Path) -> None:
 
 
 #: What runs in a process of its own and decodes there, as the worker does.
-WITH_ENGINE = ("lsp_server.bench.memory", "lsp_server.bench.fit_memory")
+WITH_ENGINE = ("lsp_server.bench.memory", "lsp_server.bench.fit_memory", "lsp_server.training.*")
 
 
 def test_server_and_worker_share_messages_only() -> None:
@@ -102,7 +109,9 @@ def test_server_and_worker_share_messages_only() -> None:
             assert not [
                 target for target in imports(path) if target.startswith("lsp_server.engine.client")
             ], own
-        elif (package(own) != "engine" or own in SERVER_SIDE) and own not in WITH_ENGINE:
+        elif (package(own) != "engine" or own in SERVER_SIDE) and not any(
+            fnmatch.fnmatch(own, pattern) for pattern in WITH_ENGINE
+        ):
             for target in imports(path):
                 if target.startswith("lsp_server.engine."):
                     assert any(target.startswith(side) for side in SERVER_SIDE), f"{own} imports {target}"

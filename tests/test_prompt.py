@@ -1,17 +1,17 @@
 """The prompt: what it shows, and that typing only appends to it."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.base.errors import ModelError
-from lsp_server.base.parts import Part
+from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.base.text import split_lines
 from lsp_server.context.types import Scope
 from lsp_server.prompt.render import budget, outline, render
 from lsp_server.prompt.window import EDGE_STEP, window
-
-TOKENS = {"python": "<|lang:py|>", "": "<|lang:other|>"}
 
 
 def lines_of(text: str) -> tuple[list[str], int, int]:
@@ -20,32 +20,71 @@ def lines_of(text: str) -> tuple[list[str], int, int]:
     return split_lines(before + after), len(above) - 1, len(above[-1])
 
 
-def render_at(text: str, snippet: str = "", template: str = "offhand") -> tuple[Part, ...]:
-    most = budget(400)
+def render_at(
+    text: str,
+    *snippets: tuple[str, str],
+    template: str = "offhand",
+    path: str = "x/y.py",
+    capacity: int = 400,
+) -> tuple[Part, ...]:
+    most = budget(capacity)
     seen = window(*lines_of(text), most.prefix, most.suffix)
-    return render(template, seen, snippet, "x/y.py", "python", TOKENS, most)
+    return render(template, seen, path, snippets, most)
+
+
+def texts(parts: Sequence[Part]) -> str:
+    return "".join(part.text for part in parts)
 
 
 def test_order_is_stable_things_first() -> None:
-    """Suffix, then path, then prefix: a key changes the last part only."""
+    """Path, then suffix, then prefix: a key changes the last part only."""
     parts = render_at("a = 1\nb = <CURSOR>\nc = 3\n")
     assert [(part.text, part.special) for part in parts] == [
-        ("<|suf|>", True),
-        ("\nc = 3\n", False),
-        ("<|pre|>", True),
-        ("<|lang:py|>", True),
+        ("<|file_sep|>", True),
         ("x/y.py", False),
         ("\n", False),
+        ("<|fim_suffix|>", True),
+        ("\nc = 3\n", False),
+        ("<|fim_prefix|>", True),
         ("a = 1\nb = ", False),
     ]
-    assert parts[-1].cut == "left"
+    assert (parts[-1].cut, parts[-1].step) == ("left", LEFT_STEP)
 
 
-def test_limits_fit_the_capacity() -> None:
-    """Whatever the texts, the parts' limits and the special tokens add up to less than the capacity."""
-    parts = render_at("value\n" * 300 + "<CURSOR>" + "value\n" * 300, snippet="import os\n")
-    assert sum(part.limit or 1 for part in parts) <= 400
+def test_snippets_stand_in_front_each_with_its_path() -> None:
+    """Pieces of other files come first, in the order given."""
+    parts = render_at("a = <CURSOR>\n", ("p/one.py", "1\n"), ("two.go", "2\n"), capacity=900)
+    assert texts(parts) == (
+        "<|file_sep|>p/one.py\n1\n<|file_sep|>two.go\n2\n<|file_sep|>x/y.py\n<|fim_suffix|>\n<|fim_prefix|>a = "
+    )
+
+
+@pytest.mark.parametrize("snippets", [0, 1, 2, 3, 9])
+@pytest.mark.parametrize("capacity", [64, 400, 900])
+def test_limits_fit_the_capacity(snippets: int, capacity: int) -> None:
+    """Whatever the texts, the parts' limits and the special tokens add up to no more than the capacity."""
+    parts = render_at(
+        "value\n" * 300 + "<CURSOR>" + "value\n" * 300, *[("a.py", "x\n")] * snippets, capacity=capacity
+    )
+    assert sum(part.limit or 1 for part in parts) <= capacity
     assert all(part.limit or part.special for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("a.py", "a.py"), ("a/b/c.py", "a/b/c.py"), ("home/me/a/b/c.py", "a/b/c.py"), ("", "")],
+)
+def test_a_path_is_its_last_three_components(path: str, shown: str) -> None:
+    """What stands above them is the user's disk, not the project."""
+    _, name, end = render_at("<CURSOR>", path=path)[:3]
+    assert (name.text, end.text) == (shown, "\n")
+
+
+def test_a_long_path_keeps_its_end() -> None:
+    """The extension tells the language, so what goes is the beginning, exactly as much as is over."""
+    name = render_at("<CURSOR>")[1]
+    assert (name.cut, name.step) == ("left", 1)
+    assert name.limit
 
 
 @pytest.mark.parametrize("closers", [")", "]", '")', "})", "):", " ) ;", ""])

@@ -121,7 +121,7 @@ def test_another_kind_of_tokenizer_is_refused(tmp_path: Path, content: str, comp
 
 
 @pytest.mark.parametrize(
-    ("special", "complaint"), [({"<|end|>": 5}, "disagree"), ({"x": 99_999}, "does not know")]
+    ("special", "complaint"), [({"<|endoftext|>": 5}, "disagree"), ({"x": 99_999}, "does not know")]
 )
 def test_a_manifest_that_contradicts_the_tokenizer_is_refused(
     special: dict[str, int], complaint: str

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bundled import complete_message, load_message
+from bundled import MODEL, complete_message, load_message, tokenizer
 
 from lsp_server.engine import process
 from lsp_server.engine.framing import LENGTH, frame, length, to_server
@@ -99,7 +99,8 @@ def test_load_complete_end() -> None:
     """The whole life: load, answer in order, end with stdin, and not one stray byte on stdout."""
     with started() as worker:
         loaded = worker.load(load_message("fake"))
-        assert (loaded.engine, loaded.vocabulary, loaded.context) == ("fake", 4096, 512)
+        assert (loaded.engine, loaded.vocabulary) == ("fake", tokenizer().vocabulary)
+        assert loaded.context == MODEL.manifest.context_length
         worker.send(*(complete_message(FILE + "def total(val", id=id) for id in (1, 2)))
         answers = [worker.finished(), worker.finished()]
         assert [(answer.id, answer.text) for answer in answers] == [(1, "ues):"), (2, "ues):")]

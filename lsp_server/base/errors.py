@@ -6,7 +6,7 @@ OffhandError
 ├── GrammarError      a language's grammar or query cannot be loaded
 ├── ModelError        a model file or its manifest is missing, damaged or refused
 ├── EngineError       the engine or its worker failed
-└── TrainingError     a model cannot be trained as the recipe says
+└── TrainingError     a model cannot be trained: a recipe, a run directory, a package
 
 The text of each says what is wrong and what to do; ``cli`` and ``lsp`` show it as it is.
 """
@@ -37,4 +37,4 @@ class EngineError(OffhandError):
 
 
 class TrainingError(OffhandError):
-    """A model cannot be trained as the recipe says."""
+    """A recipe, a run directory or a source of training text cannot be used."""

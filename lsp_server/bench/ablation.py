@@ -12,7 +12,7 @@ import msgspec
 from lsp_server.bench.compare import Change, change
 from lsp_server.bench.figures import Gate, Group, Share, gate, group, precision, ranked, share, speed
 from lsp_server.bench.files import Workspace
-from lsp_server.bench.lines import Case, Without, ask, prepare, visit
+from lsp_server.bench.lines import Case, Without, ask, by_odds, prepare, visit
 from lsp_server.bench.report import Measured, Product
 from lsp_server.bench.sample import Place
 from lsp_server.completion import workspace as workspaces
@@ -238,16 +238,7 @@ def _row(step: Step, answers: Sequence[Answer], before: Step | None, older: Sequ
 
 def _claimed(step: Step, cases: Sequence[Case]) -> list[Case]:
     """The cases, ranked by what the step knows of how sure to be."""
-    if step.by_gate:
-        return list(cases)
-    return [
-        msgspec.structs.replace(
-            case,
-            confidence=case.confidence
-            and msgspec.structs.replace(case.confidence, rank=case.confidence.features["odds"]),
-        )
-        for case in cases
-    ]
+    return list(cases) if step.by_gate else by_odds(cases)
 
 
 def _most(cases: Sequence[Case]) -> int:

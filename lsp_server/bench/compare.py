@@ -79,6 +79,7 @@ def table(both: Sequence[Pair]) -> str:
 def _lines(both: Sequence[Pair]) -> Iterator[str]:
     rest = [pair for pair in both if pair[0].kind == "rest"]
     whole = [pair for pair in both if pair[0].kind == "whole"]
+    block = [pair for pair in both if pair[0].kind == "block"]
     yield f"{'percent':<28}{'n':>6}  {'before':>7} {'after':>7}   difference    gained  lost"
     yield from _row("rest exactly right", [(old.exact, new.exact) for old, new in rest])
     yield from _row("first word right", [(old.first_word, new.first_word) for old, new in rest])
@@ -93,6 +94,7 @@ def _lines(both: Sequence[Pair]) -> Iterator[str]:
         [(_shown(old) and not old.exact, _shown(new) and not new.exact) for old, new in rest],
     )
     yield from _row("whole line exactly right", [(old.exact, new.exact) for old, new in whole])
+    yield from _row("block exactly right", [(old.exact, new.exact) for old, new in block])
     for name in sorted({new.language for _, new in rest}):
         members = [(old.exact, new.exact) for old, new in rest if new.language == name]
         yield from _row(f"  {name}, exactly right", members)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from lsp_server.bench.lines import Case
-from lsp_server.bench.score import LENGTH_CLASSES
+from lsp_server.bench.score import INSIDE, LENGTH_CLASSES
 
 #: Shares of all places at which the precision is told.
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
@@ -45,6 +45,24 @@ class Group(msgspec.Struct, frozen=True):
     similarity_error: float | None
     identifiers: Share
     first_word: Share
+    answered: Share
+
+
+class Blocks(msgspec.Struct, frozen=True):
+    """What is told of blocks; whatever was not answered counts as wrong.
+
+    Attributes:
+        exact: every line right, and none too many.
+        first_line: right, whatever comes behind it.
+        similarity: of all lines, as in ``Group``.
+        answered: something was offered.
+    """
+
+    n: int
+    exact: Share
+    first_line: Share
+    similarity: float | None
+    similarity_error: float | None
     answered: Share
 
 
@@ -91,13 +109,38 @@ class Speed(msgspec.Struct, frozen=True):
     p95: float | None
 
 
+class Language(msgspec.Struct, frozen=True):
+    """The figures of one language.
+
+    Attributes:
+        rest: random cursors.
+        inside: those of them inside a word.
+        by_length, by_place, by_cursor: exactly right, of random cursors.
+        whole, blocks, precision, gate, calibration_error: as in ``Figures``.
+    """
+
+    rest: Group
+    inside: Group
+    by_length: dict[str, Share]
+    by_place: dict[str, Share]
+    by_cursor: dict[str, Share]
+    whole: Group
+    blocks: Blocks
+    precision: dict[str, Share]
+    gate: Gate
+    calibration_error: float | None
+
+
 class Figures(msgspec.Struct, frozen=True):
-    """All figures of a run. Every group but ``whole`` and ``whole_by_language`` is of random cursors.
+    """All figures of a run. Every group but ``whole`` and ``blocks`` is of random cursors.
 
     Attributes:
         with_word: cases whose true rest holds a letter or a digit.
-        by_language, by_workspace, by_length, by_place, by_cursor: groups by their names.
+        inside: the cursor stands inside a word, whose other half is missing: where healing counts.
+        by_workspace, by_length, by_place, by_cursor: groups by their names.
+        by_language: the same figures for each language, the one with the most random cursors first.
         whole: whole lines from their start on ("perfect lines").
+        blocks: the blocks that ``blocks`` finds.
         precision: share exactly right among the surest part of all places; the part is the key.
         curve: the same for drawing: pairs of part and precision.
         syntax_safe: share of what the gate shows that adds no parse error, where a grammar can tell.
@@ -108,13 +151,14 @@ class Figures(msgspec.Struct, frozen=True):
 
     all: Group
     with_word: Group
-    by_language: dict[str, Group]
+    inside: Group
+    by_language: dict[str, Language]
     by_workspace: dict[str, Group]
     by_length: dict[str, Group]
     by_place: dict[str, Group]
     by_cursor: dict[str, Group]
     whole: Group
-    whole_by_language: dict[str, Group]
+    blocks: Blocks
     precision: dict[str, Share]
     curve: tuple[tuple[float, float], ...]
     gate: Gate
@@ -129,30 +173,69 @@ class Figures(msgspec.Struct, frozen=True):
 def figures(cases: Sequence[Case]) -> Figures:
     """Count."""
     rest = [case for case in cases if case.kind == "rest"]
-    whole = [case for case in cases if case.kind == "whole"]
     surest = ranked(rest)
     shown = _shown(rest)
+    counts = _count(case.language for case in rest)
+    names = {**counts, **_count(case.language for case in cases if case.language not in counts)}
     return Figures(
         all=group(rest),
         with_word=group([case for case in rest if not case.bare]),
-        by_language=_groups(rest, lambda case: case.language),
+        inside=group(inside(rest)),
+        by_language={name: _language([case for case in cases if case.language == name]) for name in names},
         by_workspace=_groups(rest, lambda case: case.workspace),
         by_length=_groups(rest, lambda case: case.length_class, LENGTH_CLASSES),
         by_place=_groups(rest, lambda case: case.stands),
         by_cursor=_groups(rest, lambda case: case.cursor),
-        whole=group(whole),
-        whole_by_language=_groups(whole, lambda case: case.language),
-        precision={f"{part:.1f}": precision(surest, part) for part in COVERAGES},
+        whole=group([case for case in cases if case.kind == "whole"]),
+        blocks=blocks(cases),
+        precision=_precision(surest),
         curve=_curve(surest),
         gate=gate(rest),
         syntax_safe=share(case.new_errors <= 0 for case in shown if case.new_errors is not None),
         syntax_lasting=share(case.lasting_errors <= 0 for case in shown if case.lasting_errors is not None),
-        calibration=calibration(
-            [(case.confidence.probability, case.exact) for case in rest if case.confidence]
-        ),
+        calibration=_calibration(rest),
         filters=_count(name for case in rest for name in case.filters),
         nothing=_count(case.reason for case in rest if not case.predicted),
         speed=speed([case.milliseconds for case in rest]),
+    )
+
+
+def _language(cases: Sequence[Case]) -> Language:
+    rest = [case for case in cases if case.kind == "rest"]
+
+    def exact(name: Callable[[Case], str], order: Sequence[str] = ()) -> dict[str, Share]:
+        return {one: found.exact for one, found in _groups(rest, name, order).items()}
+
+    return Language(
+        rest=group(rest),
+        inside=group(inside(rest)),
+        by_length=exact(lambda case: case.length_class, LENGTH_CLASSES),
+        by_place=exact(lambda case: case.stands),
+        by_cursor=exact(lambda case: case.cursor),
+        whole=group([case for case in cases if case.kind == "whole"]),
+        blocks=blocks(cases),
+        precision=_precision(ranked(rest)),
+        gate=gate(rest),
+        calibration_error=_calibration(rest).error,
+    )
+
+
+def inside(rest: Iterable[Case]) -> list[Case]:
+    """Those of some random cursors that stand inside a word."""
+    return [case for case in rest if case.stands == INSIDE]
+
+
+def blocks(cases: Iterable[Case]) -> Blocks:
+    """The figures of those cases that are blocks."""
+    mine = [case for case in cases if case.kind == "block"]
+    mean, error = _mean([case.similarity for case in mine])
+    return Blocks(
+        n=len(mine),
+        exact=share(case.exact for case in mine),
+        first_line=share(case.first_line for case in mine),
+        similarity=mean,
+        similarity_error=error,
+        answered=share(case.predicted > 0 for case in mine),
     )
 
 
@@ -209,6 +292,14 @@ def ranked(cases: Sequence[Case]) -> list[Case]:
 def precision(surest: Sequence[Case], part: float) -> Share:
     """The share exactly right among the first ``part`` (0 to 1) of the cases, at least one."""
     return share(case.exact for case in surest[: max(1, round(part * len(surest)))])
+
+
+def _precision(surest: Sequence[Case]) -> dict[str, Share]:
+    return {f"{part:.1f}": precision(surest, part) for part in COVERAGES}
+
+
+def _calibration(cases: Iterable[Case]) -> Calibration:
+    return calibration([(case.confidence.probability, case.exact) for case in cases if case.confidence])
 
 
 def calibration(claims: Sequence[tuple[float, bool]], bins: int = _BINS) -> Calibration:

@@ -1,9 +1,9 @@
 """Fits the gate to measured cases: from what ``offhand bench lines --cases`` wrote to ``completion/gate.json``.
 
 What is predicted is whether a suggestion is *right*: nothing of it would have to be taken back. That is so when its
-first line is the exact rest of the line, or a true beginning of it. The cases know the truth of one line only, so texts
-of several lines are left out here; the gate judges such a text by the log-probabilities of all its tokens, which asks
-more of it than of its first line, as it should.
+first line is the exact rest of the line, or a true beginning of it. Lines know the truth of one line only, so texts of
+several lines are left out here, and blocks with them; the gate judges such a text by the log-probabilities of all its
+tokens, which asks more of it than of its first line, as it should.
 
 Everything is judged by workspaces that a fit has not seen: each in turn is left out, the others are fitted, and what
 those say of it is compared with the truth. Penalty and features are chosen by that too, so the figures of the chosen
@@ -169,7 +169,7 @@ def data(cases: Sequence[Case], names: Sequence[str] = ()) -> Data:
     rows: list[tuple[Case, dict[str, float]]] = []
     for case in cases:
         asked[case.workspace] = asked.get(case.workspace, 0) + (case.kind == "rest")
-        if case.confidence is not None and case.lines == 1:
+        if case.confidence is not None and case.lines == 1 and case.kind in ("rest", "whole"):
             rows.append((case, case.confidence.features))
     if not rows:
         raise OffhandError("There is no case in which anything was suggested.")

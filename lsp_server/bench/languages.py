@@ -26,16 +26,18 @@ class Spoken(msgspec.Struct, frozen=True):
         editors_id: the language id that editors open its files with.
         endings: of its files' names.
         lexer: Pygments' name for it.
+        opens: how a line's code ends behind which a block of lines belongs; a regular expression.
     """
 
     name: str
     editors_id: str
     endings: tuple[str, ...]
     lexer: str
+    opens: str = r"\{$"
 
 
 LANGUAGES = (
-    Spoken("python", "python", (".py", ".pyi", ".pyw"), "python"),
+    Spoken("python", "python", (".py", ".pyi", ".pyw"), "python", r":$"),
     Spoken("javascript", "javascript", (".js", ".mjs", ".cjs", ".jsx"), "javascript"),
     Spoken("typescript", "typescript", (".ts", ".mts", ".cts", ".tsx"), "typescript"),
     Spoken("go", "go", (".go",), "go"),
@@ -43,11 +45,17 @@ LANGUAGES = (
     Spoken("c", "c", (".c", ".h"), "c"),
     Spoken("cpp", "cpp", (".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx"), "cpp"),
     Spoken("java", "java", (".java",), "java"),
-    Spoken("lua", "lua", (".lua",), "lua"),
-    Spoken("ruby", "ruby", (".rb", ".rake"), "ruby"),
+    Spoken("lua", "lua", (".lua",), "lua", r"(\b(then|do|else|repeat)|\bfunction\b[^()]*\([^()]*\))$"),
+    Spoken(
+        "ruby",
+        "ruby",
+        (".rb", ".rake"),
+        "ruby",
+        r"^\s*(def|class|module|if|elsif|else|unless|while|until|when|begin|rescue|ensure)\b|\bdo(\s*\|[^|]*\|)?$",
+    ),
     Spoken("php", "php", (".php",), "php"),
     Spoken("csharp", "csharp", (".cs",), "csharp"),
-    Spoken("bash", "shellscript", (".sh", ".bash"), "bash"),
+    Spoken("bash", "shellscript", (".sh", ".bash"), "bash", r"(\b(then|do|else)|\{)$"),
 )
 
 _BY_NAME = {language.name: language for language in LANGUAGES}
@@ -65,11 +73,16 @@ def of_file(name: str, grammars: Grammars) -> Spoken | None:
 
 class CodeLine(msgspec.Struct, frozen=True):
     """A line that holds code: its 0-based number, and the columns where the code starts and ends. Indentation, and a
-    comment at the end, are outside."""
+    comment at the end, are outside.
+
+    Attributes:
+        goes_on: a string in it goes on below.
+    """
 
     number: int
     start: int
     end: int
+    goes_on: bool = False
 
 
 def code_lines(language: Spoken, lines: Sequence[str]) -> list[CodeLine]:
@@ -92,7 +105,7 @@ def code_lines(language: Spoken, lines: Sequence[str]) -> list[CodeLine]:
         end = len(line)
         while end > start and (line[end - 1].isspace() or kinds[here + end - 1] == _COMMENT):
             end -= 1
-        found.append(CodeLine(number, start, end))
+        found.append(CodeLine(number, start, end, kinds[here + len(line)] == _STRING))
     return found
 
 

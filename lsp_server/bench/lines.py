@@ -7,7 +7,7 @@ the cases.
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,10 @@ import msgspec
 from lsp_server.base.errors import EngineError
 from lsp_server.base.text import byte_length, content
 from lsp_server.bench.files import Workspace, read
+from lsp_server.bench.languages import Spoken
 from lsp_server.bench.openings import endings
 from lsp_server.bench.sample import Kind, Place, hole
-from lsp_server.bench.score import length_class, place_class, score
+from lsp_server.bench.score import Score, length_class, place_class, score, score_block, score_hole
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion import workspace as workspaces
 from lsp_server.completion.look import look
@@ -33,6 +34,14 @@ from lsp_server.workspace.documents import Document
 
 #: What is left out of the pipeline for a question, see ``Session.without``.
 Without = frozenset[Stage | Literal["filters"]]
+
+#: How what was asked for is compared with what came.
+_COMPARE: Mapping[Kind, Callable[[Spoken, str, str, str], Score]] = {
+    "rest": score,
+    "whole": score,
+    "block": score_block,
+    "hole": score_hole,
+}
 
 
 class Confidence(msgspec.Struct, frozen=True):
@@ -59,12 +68,12 @@ class Case(msgspec.Struct, frozen=True):
         kind: as in ``sample``.
         cursor: what the syntax says the cursor is in.
         stands: what the text says it stands behind, see ``score.place_class``.
-        length: of the true rest, in characters.
+        length: of the true rest or block, in characters.
         length_class: see ``score.length_class``.
         bare: the true rest has no letter and no digit.
         predicted: characters of the first line that was offered; 0 when there was nothing.
         lines: that were offered.
-        exact, similarity, identifiers, first_word, so_far: as in ``score.Score``.
+        exact, first_line, similarity, identifiers, first_word, so_far: as in ``score.Score``.
         confidence: ``None`` when there was nothing to be sure of.
         source: where the text came from.
         filters: those that changed or dropped the text.
@@ -98,6 +107,7 @@ class Case(msgspec.Struct, frozen=True):
     new_errors: int | None
     milliseconds: float
     lasting_errors: int | None = None
+    first_line: bool = False
 
 
 async def prepare(session: Session, root: Path) -> None:
@@ -155,8 +165,22 @@ async def ask(
     lines = read(place.source.path)
     if lines is None or place.line >= len(lines):
         return ()
+    return await ask_in("".join(hole(lines, place)), session, workspace, place, ways)
+
+
+async def ask_in(
+    text: str, session: Session, workspace: Workspace, place: Place, ways: Sequence[Without]
+) -> tuple[Case, ...]:
+    """The same as ``ask`` in a document that holds a text, whatever its file holds.
+
+    Args:
+        text: without what is asked for.
+
+    Raises:
+        EngineError: there is no engine any more that could answer.
+    """
     uri = place.source.path.as_uri()
-    document = session.documents.open(uri, place.source.language.editors_id, 0, "".join(hole(lines, place)))
+    document = session.documents.open(uri, place.source.language.editors_id, 0, text)
     usual = session.without
     try:
         cases = []
@@ -190,7 +214,7 @@ async def _question(session: Session, workspace: Workspace, place: Place, docume
         session.cache.clear()
     text = suggestion.text if suggestion else ""
     before = content(document.lines[place.line])[: place.column]
-    result = score(language, before, text, place.truth)
+    result = _COMPARE[place.kind](language, before, text, place.truth)
     offered = [line for line in text.split("\n") if line.strip()]
     errors, lasting = await _errors(session, document, snapshot, suggestion)
     return Case(
@@ -217,6 +241,7 @@ async def _question(session: Session, workspace: Workspace, place: Place, docume
         new_errors=errors,
         milliseconds=round(first.total_ms, 2),
         lasting_errors=lasting,
+        first_line=result.first_line,
     )
 
 
@@ -250,6 +275,18 @@ def confidence(trace: Trace) -> Confidence:
         shown=trace.unasked,
         features={name: round(value, 4) for name, value in trace.features.items()},
     )
+
+
+def by_odds(cases: Iterable[Case]) -> list[Case]:
+    """The cases, as sure as the text's own tokens are, whatever the gate makes of them."""
+    return [
+        msgspec.structs.replace(
+            case,
+            confidence=case.confidence
+            and msgspec.structs.replace(case.confidence, rank=case.confidence.features["odds"]),
+        )
+        for case in cases
+    ]
 
 
 def _bytes(snapshot: Snapshot, replace: int) -> tuple[int, int]:

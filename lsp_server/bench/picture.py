@@ -53,7 +53,7 @@ class _Box(NamedTuple):
 def picture(report: Report) -> str:
     """The picture: the main figures, precision at coverage, calibration, and bars by length and by language."""
     figures = report.figures
-    languages = _large(figures.by_language)
+    languages = _large({name: found.rest for name, found in figures.by_language.items()})
     named = ("language", languages) if len(languages) > 1 else ("workspace", figures.by_workspace)
     places = _large(figures.by_place)
     below = len(figures.by_length) * ROW + 50

@@ -21,7 +21,7 @@ class Measured(msgspec.Struct, frozen=True):
         fingerprint: of its source files, see ``files.fingerprint``.
         files: source files in it.
         files_asked: of these, how many were asked in.
-        rest, whole: places of each kind.
+        rest, whole, blocks: places of each kind.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Measured(msgspec.Struct, frozen=True):
     files_asked: int
     rest: int
     whole: int
+    blocks: int = 0
 
 
 class Product(msgspec.Struct, frozen=True):

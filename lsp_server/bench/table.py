@@ -2,10 +2,24 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from lsp_server.bench.figures import Figures, Group, Share
+from lsp_server.bench.figures import Blocks, Figures, Group, Share
 from lsp_server.bench.report import Measured, Product, Report
 
 _BAR = 20
+
+#: Titles and widths of the columns that each language has.
+_COLUMNS = (
+    ("similarity", 10),
+    ("in a word", 11),
+    ("that word", 11),
+    ("whole line", 12),
+    ("block", 7),
+    ("1st line", 10),
+    ("surest 20%", 12),
+    ("surest 40%", 12),
+    ("shown", 7),
+    ("right", 7),
+)
 
 
 def table(report: Report) -> str:
@@ -25,10 +39,15 @@ def _lines(report: Report) -> Iterator[str]:
 def head(product: Product, seed: int, workspaces: Iterable[Measured]) -> Iterator[str]:
     """What was measured, and where."""
     yield f"Offhand {product.version}, model {product.model}, sha256 {product.sha256[:12]}, seed {seed}"
+    yield from places(workspaces)
+
+
+def places(workspaces: Iterable[Measured]) -> Iterator[str]:
+    """Which workspaces were measured, and at how many places."""
     for place in workspaces:
         commit = f" {place.commit[:10]}" if place.commit else ""
         yield (
-            f"  {place.name}{commit}: {place.rest} rests of lines and {place.whole} whole lines "
+            f"  {place.name}{commit}: {place.rest} rests of lines, {place.whole} whole lines and {place.blocks} blocks "
             f"from {place.files_asked} of {place.files} files"
         )
 
@@ -37,8 +56,8 @@ def _groups(figures: Figures) -> Iterator[str]:
     yield f"{'rest of the line':<22}{'n':>6}  {'exactly right':<15}{'':{_BAR}}  {'similarity':<11} first word  names"
     yield _row("all", figures.all)
     yield _row("rests with a word", figures.with_word)
+    yield _row("inside a word", figures.inside)
     for title, groups in (
-        ("by language", figures.by_language),
         ("by workspace", figures.by_workspace),
         ("by length of the rest", figures.by_length),
         ("by what the cursor is behind", figures.by_place),
@@ -48,8 +67,41 @@ def _groups(figures: Figures) -> Iterator[str]:
             yield from _section(title, groups)
     yield ""
     yield _row("whole lines", figures.whole)
-    if len(figures.whole_by_language) > 1:
-        yield from _section("whole lines by language", figures.whole_by_language)
+    if figures.blocks.n:
+        yield from (
+            "",
+            f"{'blocks':<22}{'n':>6}  {'exactly right':<15}{'':{_BAR}}  {'similarity':<11} first line",
+        )
+        yield _block_row("all", figures.blocks)
+    if len(figures.by_language) > 1:
+        yield ""
+        yield from _languages(figures)
+
+
+def _languages(figures: Figures) -> Iterator[str]:
+    """A line for each language with all that is told of it."""
+    titles = "".join(f"{title:>{width}}" for title, width in _COLUMNS)
+    yield f"{'by language, percent':<22}{'n':>6}  {'exactly right':<15}{titles}"
+    for name, found in figures.by_language.items():
+        values = (
+            "-" if found.rest.similarity is None else f"{found.rest.similarity:.1f}",
+            *(
+                percent(one, error=False).removesuffix(" %")
+                for one in (
+                    found.inside.exact,
+                    found.inside.first_word,
+                    found.whole.exact,
+                    found.blocks.exact,
+                    found.blocks.first_line,
+                    found.precision["0.2"],
+                    found.precision["0.4"],
+                    found.gate.coverage,
+                    found.gate.precision,
+                )
+            ),
+        )
+        cells = "".join(f"{value:>{width}}" for value, (_, width) in zip(values, _COLUMNS, strict=True))
+        yield f"  {name:<20}{found.rest.n:>6}  {percent(found.rest.exact):<15}{cells}"
 
 
 def _section(title: str, groups: Mapping[str, Group]) -> Iterator[str]:
@@ -67,6 +119,17 @@ def _row(name: str, group: Group) -> str:
     return (
         f"{name:<22}{group.n:>6}  {percent(group.exact):<15}{bar:<{_BAR}}  {similarity:<11} "
         f"{percent(group.first_word, error=False):>10} {percent(group.identifiers, error=False):>6}"
+    )
+
+
+def _block_row(name: str, found: Blocks) -> str:
+    bar = "█" * round((found.exact.share or 0.0) * _BAR)
+    similarity = (
+        "-" if found.similarity is None else f"{found.similarity:4.1f} ± {found.similarity_error:.1f}"
+    )
+    return (
+        f"{name:<22}{found.n:>6}  {percent(found.exact):<15}{bar:<{_BAR}}  {similarity:<11} "
+        f"{percent(found.first_line, error=False):>10}"
     )
 
 

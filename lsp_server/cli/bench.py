@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsp_server.base.errors import OffhandError
-from lsp_server.cli import ablation, bench_memory, fit_gate, measuring
+from lsp_server.cli import ablation, bench_infilling, bench_memory, bench_models, fit_gate, measuring
 
 if TYPE_CHECKING:
     from lsp_server.bench.lines import Case
@@ -24,12 +24,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "would have them completed, and compare. Nothing is written into the workspaces.",
     )
     measuring.add_places(lines)
+    measuring.add_blocks(lines)
+    measuring.add_model(lines)
     measuring.add_outputs(lines)
     lines.add_argument(
         "--cases", type=Path, metavar="FILE", help="write one line of JSON a place; no code is in it"
     )
     lines.set_defaults(run=run_lines)
     ablation.add(benches)
+    bench_models.add(benches)
+    bench_infilling.add(benches)
     bench_memory.add(benches)
     compare = benches.add_parser("compare", help="compare two runs of 'lines' over the same places")
     compare.add_argument("before", type=Path, metavar="BEFORE.jsonl", help="what --cases wrote")
@@ -64,10 +68,11 @@ async def _measure(arguments: argparse.Namespace) -> "tuple[Report, list[Case]]"
 
     cases: list[Case] = []
     made_of: Product | None = None
+    config, model = measuring.with_model(measuring.settings(), arguments.model)
     with measuring.Progress() as progress:
-        chosen = measuring.choose(arguments, progress)
+        chosen = measuring.choose(arguments, progress, blocks=arguments.blocks)
         for workspace, places, _about in chosen:
-            async with local.engine(measuring.settings()) as session:
+            async with local.engine(config, model) as session:
                 made_of = product(session)
                 async for case in lines.measure(session, workspace, places):
                     cases.append(case)

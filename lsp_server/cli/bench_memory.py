@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsp_server.base.errors import OffhandError
+from lsp_server.cli import measuring
 
 if TYPE_CHECKING:
     from lsp_server.bench.files import Workspace
@@ -50,6 +51,7 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         metavar="NAME[@COMMIT]",
         help="what to call a DIR, in their order",
     )
+    measuring.add_model(fit, alone=False)
     fit.add_argument(
         "--write", type=Path, metavar="FILE.json", help="write the numbers, and how they came about"
     )
@@ -99,7 +101,7 @@ def run_fit(arguments: argparse.Namespace) -> int:
         files.workspace(root, name) for root, name in zip(arguments.directories, names, strict=False)
     ]
     start = shipped_weights()
-    parts, model = asyncio.run(_observe(workspaces, arguments.n, arguments.seed))
+    parts, model = asyncio.run(_observe(workspaces, arguments.model, arguments.n, arguments.seed))
     everything = [seen for part in parts.values() for seen in part]
     _progress(f"fitting to {len(everything):,} tokens")
     fitted = fit(everything, start)
@@ -127,17 +129,18 @@ def run_fit(arguments: argparse.Namespace) -> int:
 
 
 async def _observe(
-    workspaces: "list[Workspace]", number: int, seed: int
+    workspaces: "list[Workspace]", which: str, number: int, seed: int
 ) -> "tuple[dict[Workspace, list[Seen]], str]":
     from lsp_server.base.config import Config
     from lsp_server.bench import files, fit_memory
     from lsp_server.bench.sample import sample
+    from lsp_server.cli import local
     from lsp_server.completion.session import Session
     from lsp_server.completion.startup import load_message
     from lsp_server.models import store
 
     session = Session(Config())
-    session.model = model = store.find("bundled")
+    session.model = model = measuring.model(which or local.settings().model)
     store.verify(model)
     parts: dict[Workspace, list[Seen]] = {}
     for workspace in workspaces:

@@ -14,6 +14,7 @@ from lsp_server.completion import workspace
 from lsp_server.completion.session import Session
 from lsp_server.completion.startup import start_engine, stop_engine
 from lsp_server.completion.types import Snapshot
+from lsp_server.models.store import Model
 
 #: Longest wait for a model to load, in seconds.
 _LOAD_LIMIT = 60.0
@@ -31,15 +32,18 @@ def settings() -> Config:
 
 
 @contextlib.asynccontextmanager
-async def engine(config: Config) -> AsyncIterator[Session]:
+async def engine(config: Config, named: Model | None = None) -> AsyncIterator[Session]:
     """A session whose model is loaded.
+
+    Args:
+        named: a model to take in place of the settings' own.
 
     Raises:
         EngineError: it could not be; the text says why.
     """
     session = Session(config)
     try:
-        await start_engine(session, lambda: None)
+        await start_engine(session, lambda: None, named)
         deadline = time.monotonic() + _LOAD_LIMIT
         while session.state() not in ("ready", "error"):
             if time.monotonic() > deadline:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lsp_server.bench.files import Source, Workspace
     from lsp_server.bench.report import Measured
     from lsp_server.bench.sample import Place
+    from lsp_server.models.store import Model
 
     Chosen = tuple[Workspace, list[Place], Measured]
 
@@ -31,7 +32,7 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     """The arguments that choose places."""
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a workspace")
     parser.add_argument(
-        "-n", type=_positive, default=_NUMBER, help=f"random cursors in each (default {_NUMBER})"
+        "-n", type=positive, default=_NUMBER, help=f"random cursors in each (default {_NUMBER})"
     )
     parser.add_argument("--seed", type=int, default=1, help="another seed chooses other places (default 1)")
     parser.add_argument("--language", default="", help="files of this language only")
@@ -44,7 +45,81 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_outputs(parser: argparse.ArgumentParser) -> None:
+def add_blocks(parser: argparse.ArgumentParser) -> None:
+    """The argument that asks for blocks too."""
+    parser.add_argument(
+        "--blocks",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="short blocks in each besides, to be completed as a whole (default none: one takes as long as several "
+        "lines)",
+    )
+
+
+def add_model(parser: argparse.ArgumentParser, *, alone: bool = True, several: bool = False) -> None:
+    """The argument that names a model, or models; ``alone`` allows none at all."""
+    meaning = "name of an installed model, or path of a model's folder, with a slash in it, whose manifest is trusted"
+    meaning += "; 'none' is the memory alone" if alone else ""
+    if several:
+        parser.add_argument(
+            "--model",
+            action="append",
+            dest="models",
+            metavar="[LABEL=]MODEL",
+            help=f"{meaning}. May be given again (default: the settings' model, and 'none')",
+        )
+    else:
+        parser.add_argument("--model", default="", help=f"{meaning} (default: the settings' model)")
+
+
+def model(which: str) -> "Model":
+    """The model of a name, or in a folder.
+
+    Raises:
+        ModelError: there is none.
+    """
+    from lsp_server.models import store
+
+    return store.find(which) if Path(which).name == which else store.at(Path(which))
+
+
+def with_model(config: "Config", which: str) -> "tuple[Config, Model | None]":
+    """The settings for a model that the command line names, and the model.
+
+    Args:
+        which: empty for the settings' own, ``none`` for the memory alone.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    import msgspec
+
+    if not which:
+        return config, None
+    if which == "none":
+        return msgspec.structs.replace(config, engine="memory"), None
+    engine = "auto" if config.engine == "memory" else config.engine
+    return msgspec.structs.replace(config, engine=engine), model(which)
+
+
+def models(arguments: "Sequence[str] | None") -> "dict[str, tuple[Config, Model | None]]":
+    """The settings for each model that ``add_model`` took, by its label.
+
+    Raises:
+        OffhandError: two have the same label, or there is no such model.
+    """
+    found: dict[str, tuple[Config, Model | None]] = {}
+    for argument in arguments or ("", "none"):
+        label, _, which = argument.rpartition("=")
+        label = label or Path(which).name or "settings"
+        if label in found:
+            raise OffhandError(f"Two models are called {label}: tell them apart with LABEL=MODEL.")
+        found[label] = with_model(settings(), which)
+    return found
+
+
+def add_outputs(parser: argparse.ArgumentParser, *, picture: bool = True) -> None:
     """The arguments that say where the report goes."""
     parser.add_argument(
         "--json",
@@ -53,7 +128,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the report as JSON (default: standard output)",
     )
-    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the report")
+    if picture:
+        parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the report")
     parser.add_argument(
         "--update",
         type=Path,
@@ -63,7 +139,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """An argument that is a number above 0."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
     return int(text)
@@ -81,8 +158,14 @@ def settings() -> "Config":
     )
 
 
-def choose(arguments: argparse.Namespace, progress: "Progress") -> "list[Chosen]":
+def choose(
+    arguments: argparse.Namespace, progress: "Progress", *, blocks: int = 0, times: int = 1
+) -> "list[Chosen]":
     """The places in each workspace.
+
+    Args:
+        blocks: how many blocks in each.
+        times: how often each place will be visited.
 
     Raises:
         OffhandError: a folder is missing or holds no code, names are missing or the same; or other files were measured
@@ -104,21 +187,21 @@ def choose(arguments: argparse.Namespace, progress: "Progress") -> "list[Chosen]
     chosen = []
     for workspace in workspaces:
         progress.say(f"choosing places in {workspace.name}")
-        chosen.append(_choose(workspace, arguments.n, arguments.seed, arguments.language))
+        chosen.append(_choose(workspace, arguments.n, blocks, arguments.seed, arguments.language))
     if arguments.update:
         check_kept(arguments.update, [about for _, _, about in chosen])
-    progress.expect(sum(len(places) for _, places, _ in chosen))
+    progress.expect(times * sum(len(places) for _, places, _ in chosen))
     return chosen
 
 
-def _choose(workspace: "Workspace", number: int, seed: int, language: str) -> "Chosen":
+def _choose(workspace: "Workspace", number: int, blocks: int, seed: int, language: str) -> "Chosen":
     from lsp_server.bench import files
     from lsp_server.bench.report import Measured
     from lsp_server.bench.sample import sample
     from lsp_server.context.languages import Grammars
 
     sources: list[Source] = files.sources(workspace.root, Grammars(), language)
-    places = sample(sources, number, (number + 1) // 2, seed)
+    places = sample(sources, number, (number + 1) // 2, seed, blocks)
     if not places:
         what = f"{language} source files" if language else "source files"
         raise OffhandError(f"There are no {what} with code in {workspace.root}.")
@@ -133,6 +216,7 @@ def _choose(workspace: "Workspace", number: int, seed: int, language: str) -> "C
             files_asked=len({place.source.name for place in places}),
             rest=sum(place.kind == "rest" for place in places),
             whole=sum(place.kind == "whole" for place in places),
+            blocks=sum(place.kind == "block" for place in places),
         ),
     )
 

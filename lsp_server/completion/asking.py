@@ -47,15 +47,8 @@ def prompt_of(manifest: Manifest, view: View) -> Prompt:
     snapshot, most = view.snapshot, budget(manifest.context_length - _BLOCK_TOKENS)
     seen = window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
     snippet = outline(view.context.imports, view.scopes_around(seen.first_line)) if seen.first_line else ""
-    parts = render(
-        manifest.template,
-        seen,
-        snippet,
-        snapshot.path,
-        view.context.language,
-        manifest.language_tokens,
-        most,
-    )
+    snippets = ((snapshot.path, snippet),) if snippet else ()
+    parts = render(manifest.template, seen, snapshot.path, snippets, most)
     return Prompt(parts, snippet)
 
 

@@ -150,7 +150,7 @@ class Session:
             return None
 
     def familiar(self, language: str) -> bool:
-        """Whether the model was trained on a language, by the name of its grammar."""
+        """Whether the model was trained on a language, by the name of its grammar or the editor's id."""
         return self.model is not None and language in self.model.manifest.languages
 
     def supersede(self, uri: str, kind: str, task: asyncio.Task[Any]) -> None:

@@ -16,10 +16,13 @@ from lsp_server.models.store import Model
 logger = logging.getLogger(__name__)
 
 
-async def start_engine(session: Session, on_state: Callable[[], None]) -> None:
+async def start_engine(session: Session, on_state: Callable[[], None], named: Model | None = None) -> None:
     """Start the worker for the model of the settings, in place of one that runs already.
 
     Whatever goes wrong becomes ``session.trouble``, a sentence for the user.
+
+    Args:
+        named: a model to take in place of that one, for a command that names it.
     """
     async with session.starting:  # settings may change again while a model is being checked
         await stop_engine(session)
@@ -27,7 +30,9 @@ async def start_engine(session: Session, on_state: Callable[[], None]) -> None:
         session.remembered.clear()
         session.trouble = ""
         try:
-            model = await asyncio.get_running_loop().run_in_executor(None, _checked, session.config.model)
+            model = await asyncio.get_running_loop().run_in_executor(
+                None, _checked, named or session.config.model
+            )
             session.model = model
             session.worker = WorkerClient(load_message(session, model), on_state=on_state)
         except OffhandError as error:
@@ -51,9 +56,9 @@ def _without_model(session: Session, on_state: Callable[[], None]) -> None:
         session.worker = WorkerClient(load, on_state=on_state)
 
 
-def _checked(name: str) -> Model:
-    """The model of that name, its files verified before native code reads them."""
-    model = store.find(name)
+def _checked(which: Model | str) -> Model:
+    """A model, or the one of that name, its files verified before native code reads them."""
+    model = store.find(which) if isinstance(which, str) else which
     store.verify(model)
     return model
 

@@ -191,7 +191,7 @@ class Grammars:
 
 
 def _undescribed(table: Path) -> dict[str, Language]:
-    """What is known of languages by their comments alone."""
+    """What is known of languages by their comments alone; they are called as editors call them."""
     try:
         comments = msgspec.toml.decode(table.read_bytes(), type=dict[str, tuple[_Word, ...]])
     except FileNotFoundError:
@@ -200,4 +200,7 @@ def _undescribed(table: Path) -> dict[str, Language]:
         raise ResourceError(
             f"Offhand's table of comments cannot be used: {error}. Install Offhand again."
         ) from error
-    return {name: msgspec.structs.replace(UNKNOWN, line_comments=marks) for name, marks in comments.items()}
+    return {
+        name: msgspec.structs.replace(UNKNOWN, name=name, line_comments=marks)
+        for name, marks in comments.items()
+    }

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lsp_server.base.errors import EngineError
-from lsp_server.base.parts import LEFT_STEP, Part
+from lsp_server.base.parts import Part, limited
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.store import Matches, Memory, View
 from lsp_server.engine.protocol import Engine, Logits
@@ -87,13 +87,13 @@ class Decoder:
         """
         ids: list[int] = []
         for part in parts[:-1]:
-            ids += self._special(part) if part.special else _limited(self.tokenizer.encode(part.text), part)
+            ids += self._special(part) if part.special else limited(self.tokenizer.encode(part.text), part)
         if not parts or parts[-1].special:
             return ids + [token for part in parts[-1:] for token in self._special(part)], b""
         if not healing:
-            return ids + _limited(self.tokenizer.encode(parts[-1].text), parts[-1]), b""
+            return ids + limited(self.tokenizer.encode(parts[-1].text), parts[-1]), b""
         stable, rest = self.tokenizer.split_for_healing(parts[-1].text)
-        return ids + _limited(stable, parts[-1]), rest
+        return ids + limited(stable, parts[-1]), rest
 
     def _special(self, part: Part) -> list[int]:
         token = self.tokenizer.special.get(part.text)
@@ -176,14 +176,6 @@ def _softmax(logits: Logits) -> npt.NDArray[np.float64]:
     values = np.exp(values - values.max())
     probabilities: npt.NDArray[np.float64] = values / values.sum()
     return probabilities
-
-
-def _limited(ids: list[int], part: Part) -> list[int]:
-    """Cut a text's ids to its limit, on the side and in the steps that ``Part`` describes."""
-    over = len(ids) - part.limit
-    if not part.limit or over <= 0:
-        return ids
-    return ids[-(-over // LEFT_STEP) * LEFT_STEP :] if part.cut == "left" else ids[: part.limit]
 
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:

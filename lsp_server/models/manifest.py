@@ -40,12 +40,11 @@ class Manifest(msgspec.Struct, frozen=True):
         parameters: number of weights; 0 when unknown.
         context_length: tokens that the model was trained to see at once.
         template: prompt family it was trained on, see ``prompt.templates``.
-        languages: that it knows, by the names of the grammars.
+        languages: that it knows, by the names of the grammars and by the editors' ids for them.
         licence: of the weights.
         model, tokenizer: its files.
         special_tokens: text to id, all of them: none is ever part of a suggestion.
         end_tokens: those that end a completion.
-        language_tokens: language to the special token that announces it; the empty name stands for all others.
     """
 
     name: Name
@@ -59,7 +58,6 @@ class Manifest(msgspec.Struct, frozen=True):
     tokenizer: File
     special_tokens: dict[str, Annotated[int, Meta(ge=0)]]
     end_tokens: tuple[str, ...]
-    language_tokens: dict[str, str] = {}
     parameters: Annotated[int, Meta(ge=0)] = 0
     summary: str = ""
 
@@ -83,8 +81,7 @@ def read(path: Path) -> Manifest:
         raise ModelError(
             f"Model manifest {path} cannot be used: {error}. Correct it or remove the folder."
         ) from error
-    named = {*manifest.end_tokens, *manifest.language_tokens.values()}
-    unknown = sorted(named - manifest.special_tokens.keys())
+    unknown = sorted(set(manifest.end_tokens) - manifest.special_tokens.keys())
     if unknown:
         raise ModelError(
             f"Model manifest {path} uses {', '.join(unknown)}, which its 'special_tokens' do not list. Correct it or "

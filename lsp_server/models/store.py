@@ -95,6 +95,17 @@ def find(name: str) -> Model:
     raise ModelError(" ".join((f"There is no model '{name}'. Installed: {known}.", *problems)))
 
 
+def at(folder: Path) -> Model:
+    """The model in a folder that the user names, wherever it lies, such as one that was just trained.
+
+    To name it is to trust its manifest; its files are checked against that like any other's, see ``verify``.
+
+    Raises:
+        ModelError: the folder holds none.
+    """
+    return Model(read(folder / FILE), folder.resolve())
+
+
 def verify(model: Model) -> None:
     """Check that a model's files are what its manifest says, and that its GGUF header holds together.
 

@@ -1,6 +1,6 @@
 """From what is known about a cursor to a prompt within the model's budget. Pure; the worker turns it into tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,12 +10,12 @@ from lsp_server.context.types import Scope
 from lsp_server.prompt.templates import TEMPLATES
 from lsp_server.prompt.window import Window, model_text
 
-#: Special tokens and file names, all told, stay below this many tokens.
-_FRAME = 64
+#: The file's own heading and the special tokens stay below this many tokens.
+_FRAME = 32
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """Most tokens of each part of a prompt."""
+    """Most tokens of each part of a prompt; snippets are counted together, with their headings."""
 
     snippet: int
     suffix: int
@@ -45,19 +45,16 @@ def outline(imports: Sequence[str], scopes: Sequence[Scope]) -> str:
 def render(
     template: str,
     window: Window,
-    snippet: str,
     path: str,
-    language: str,
-    language_tokens: Mapping[str, str],
+    snippets: Sequence[tuple[str, str]],
     most: Budget,
 ) -> tuple[Part, ...]:
     """Write a prompt.
 
     Args:
         template: family name, as the model's manifest has it.
-        snippet: what the window does not show of its own file, or empty.
-        path: of the file, as the model shall see it.
-        language_tokens: as in ``models.manifest.Manifest``.
+        path: of the file, "/" between its components.
+        snippets: what else the model shall see, of this file or of others: path and text each.
 
     Returns:
         the parts in order; the last is the text before the cursor.
@@ -71,5 +68,4 @@ def render(
             f"The model's prompt template '{template}' is unknown to this version of Offhand. "
             f"Known: {', '.join(TEMPLATES)}. Install a newer version or choose another model."
         )
-    tag = language_tokens.get(language) or language_tokens.get("", "")
-    return lay_out(window, path, tag, snippet, msgspec.structs.asdict(most))
+    return lay_out(window, path, snippets, msgspec.structs.asdict(most))

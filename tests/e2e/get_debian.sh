@@ -7,6 +7,7 @@
 #   tests/e2e/get_debian.sh sid neovim:nvim            # newest
 #   tests/e2e/get_debian.sh trixie neovim:nvim hx:hx   # 0.10
 #   tests/e2e/get_debian.sh bookworm neovim:nvim       # 0.7
+#   OFFHAND_EDITORS=.cache/servers tests/e2e/get_debian.sh sid llama.cpp-tools:llama-server
 #
 # Result: .cache/editors/SUITE/bin/PROGRAM, where the tests look for them, and .cache/editors/SUITE/SHA256SUMS, the
 # packages it is made of. A second run does nothing when the programs are there; delete the folder to fetch anew.
@@ -33,7 +34,7 @@ if [ "$missing" = 0 ]; then
 fi
 
 for tool in apt-get apt-cache dpkg; do
-  command -v "$tool" >/dev/null || fail "$tool is not here: this script needs Debian or a derivative. Install the editor yourself and set OFFHAND_NVIM."
+  command -v "$tool" >/dev/null || fail "$tool is not here: this script needs Debian or a derivative. Install the program yourself and set OFFHAND_NVIM or OFFHAND_LLAMA_SERVER."
 done
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -r "$keyring" ] || fail "$keyring is not here: install the package debian-archive-keyring."
@@ -91,12 +92,15 @@ for wanted in "$@"; do
   runtime=
   # shellcheck disable=SC2016 # the starter expands it
   [ "$program" = nvim ] && runtime='export VIMRUNTIME="$root/usr/share/nvim/runtime"'
+  # Libraries that only this package uses.
+  private=
+  [ "$program" = llama-server ] && private=":\$root/$libraries/llama"
   # Suites before the merge of /usr keep the C library in /lib, and Lua's C modules may sit deeper.
   cat > "$work/bin/$program" <<STARTER
 #!/bin/sh
 root=\$(cd "\$(dirname "\$0")/../root" && pwd)
 $runtime
-exec "\$root/$loader" --library-path "\$root/$libraries:\$root/lib/$(uname -m)-linux-gnu" "\$root/$found" "\$@"
+exec "\$root/$loader" --library-path "\$root/$libraries:\$root/lib/$(uname -m)-linux-gnu$private" "\$root/$found" "\$@"
 STARTER
   chmod +x "$work/bin/$program"
 done

@@ -1,31 +1,53 @@
 """The prompt format of the bundled model: suffix first, prefix and completion as one text (SPM).
 
-``<|file|><|lang:py|>path\\n snippet``, any number of times, then
-``<|suf|>suffix<|pre|><|lang:py|>path\\n prefix``, which the model continues.
-Stable things come first, so that a key only appends.
+``<|file_sep|>path\\n snippet``, any number of times, then
+``<|file_sep|>path\\n <|fim_suffix|>suffix<|fim_prefix|>prefix``, which the model continues until ``<|endoftext|>``.
+Stable things come first, so that a key only appends. The names are those by which llama.cpp knows the tokens; its
+``/infill`` with ``--spm-infill`` asks in almost this order (``format_prompt_infill``, https://github.com/ggml-org/llama.cpp).
 """
 
-from lsp_server.base.parts import Part
+from collections.abc import Sequence
+
+from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.prompt.window import Window
 
-#: Tokens of a file's path. Its line end is a part of its own, so that a long path does not lose it.
+FILE, SUFFIX, PREFIX = "<|file_sep|>", "<|fim_suffix|>", "<|fim_prefix|>"
+
+#: Tokens of a file's path, and with what stands around it.
 _PATH = 24
+HEADING = _PATH + 2
+
+#: Components of a path that a model sees: enough to tell what a file is about, and no more of the user's disk.
+_COMPONENTS = 3
 
 
-def render(window: Window, path: str, tag: str, snippet: str, budget: dict[str, int]) -> tuple[Part, ...]:
+def render(
+    window: Window, path: str, snippets: Sequence[tuple[str, str]], budget: dict[str, int]
+) -> tuple[Part, ...]:
     """Lay out one prompt.
 
     Args:
-        tag: the special token that announces the language.
-        snippet: what the window does not show of its own file, or empty.
-        budget: most tokens of ``snippet``, ``suffix`` and ``prefix``.
+        path: of the file, "/" between its components.
+        snippets: pieces of other places, path and text, in the order in which the model shall see them.
+        budget: most tokens of ``suffix``, of ``prefix``, and of all snippets with their headings (``snippet``).
     """
-    language = Part(tag, special=True)
-    heading = [language, Part(path, limit=_PATH), Part("\n", limit=1)]
     parts: list[Part] = []
-    if snippet:
-        parts += [Part("<|file|>", special=True), *heading, Part(snippet, limit=budget["snippet"])]
-    parts += [Part("<|suf|>", special=True), Part(window.suffix, limit=budget["suffix"])]
-    parts += [Part("<|pre|>", special=True), *heading]
-    parts.append(Part(window.prefix, limit=budget["prefix"], cut="left"))
+    share = budget["snippet"] // max(len(snippets), 1) - HEADING
+    for origin, text in snippets:
+        if share > 0:
+            parts += [*heading(origin), Part(text, limit=share)]
+    parts += [*heading(path), Part(SUFFIX, special=True), Part(window.suffix, limit=budget["suffix"])]
+    parts += [
+        Part(PREFIX, special=True),
+        Part(window.prefix, limit=budget["prefix"], cut="left", step=LEFT_STEP),
+    ]
     return tuple(parts)
+
+
+def heading(path: str) -> tuple[Part, ...]:
+    """What announces a file. A long path loses its beginning: its end tells the language.
+
+    The line end is a part of its own, so that its token does not depend on the path.
+    """
+    shown = "/".join(path.split("/")[-_COMPONENTS:])
+    return Part(FILE, special=True), Part(shown, limit=_PATH, cut="left"), Part("\n", limit=1)
