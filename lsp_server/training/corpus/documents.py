@@ -8,30 +8,20 @@ from typing import Any
 
 import msgspec
 
-from lsp_server.training.corpus import filters, licences, never, sources
+from lsp_server.training.corpus import filters, licences, local, never, sources
 from lsp_server.training.corpus.duplicates import sketch
 from lsp_server.training.corpus.fetch import Wanted
+from lsp_server.training.corpus.files import File
 from lsp_server.training.corpus.recipe import LANGUAGES
 from lsp_server.training.corpus.scrub import scrubbed
 from lsp_server.training.corpus.trim import headless, shortened, tidy
+from lsp_server.training.documents import Document
 
 #: More than the limit is read, because duplicates are found later.
 _SPARE = 1.3
 _HEAD = 3_000
 _SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?(python|lua|(?:ba|da|k|z)?sh)[\d.]*\b")
 _CPP = re.compile(r"^\s*(class|namespace|template|using|public|private|constexpr)\b|std::", re.MULTILINE)
-
-
-class Document(msgspec.Struct, frozen=True):
-    """One file of the corpus, a line of its ``.jsonl``; attributes as in the recipe and in ``sources``."""
-
-    package: str
-    version: str
-    registry: str
-    licence: str
-    language: str
-    path: str
-    text: str
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -71,7 +61,7 @@ def harvest(wanted: Wanted, downloads: Path, limits: Limits) -> Harvest:
     return Harvest(wanted, found, refused, size)
 
 
-def _order(file: sources.File) -> tuple[bool, bytes]:
+def _order(file: File) -> tuple[bool, bytes]:
     return filters.test(file.path), hashlib.sha256(file.path.encode("utf-8", "replace")).digest()
 
 
@@ -85,7 +75,7 @@ def language_of(path: str, content: bytes) -> str:
     return said if said in ("python", "lua", "") else "shell"
 
 
-def _document(wanted: Wanted, file: sources.File, limits: Limits) -> Document | str:
+def _document(wanted: Wanted, file: File, limits: Limits) -> Document | str:
     """A file as a document, or why it is none; empty: it is not source at all."""
     language = language_of(file.path, file.content)
     if not language or (limits.languages and language not in limits.languages):
@@ -101,7 +91,7 @@ def _document(wanted: Wanted, file: sources.File, limits: Limits) -> Document | 
         text = tidy(file.content.decode())
     except UnicodeDecodeError:
         return "encoding"
-    if licences.copyleft(text[:_HEAD]):
+    if file.licence != local.OWN and licences.copyleft(text[:_HEAD]):
         return "licence of the file"
     why = filters.text(text, language)
     if why:
@@ -117,4 +107,4 @@ def _document(wanted: Wanted, file: sources.File, limits: Limits) -> Document | 
     text = scrubbed(text)
     if len(text) < filters.SMALLEST:
         return "size"
-    return Document(wanted.name, wanted.version, wanted.registry, file.licence, language, file.path, text)
+    return Document(wanted.name, language, file.path, text, wanted.version, wanted.registry, file.licence)
