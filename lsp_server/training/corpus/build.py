@@ -3,41 +3,34 @@
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import msgspec
 
 from lsp_server.base.errors import TrainingError
 from lsp_server.training.corpus import filters, never
-from lsp_server.training.corpus.documents import Document, Harvest, Limits, harvest
+from lsp_server.training.corpus.documents import Harvest, Limits, harvest
 from lsp_server.training.corpus.duplicates import Known
 from lsp_server.training.corpus.fetch import Wanted, fetch
 from lsp_server.training.corpus.manifest import Kept, Manifest, Package, table
 from lsp_server.training.corpus.recipe import Corpus
 from lsp_server.training.corpus.sources import INSTALLED, standard
+from lsp_server.training.documents import Document
+from lsp_server.training.recipe import Recipe
+from lsp_server.training.run import Run
+from lsp_server.training.stages import Say
 
 _SPLITS = ("test", "validation", "train")
 _PROCESSES = 2
 
-Say = Callable[[str, float | None], None]
 
-
-class _Recipe(Protocol):
-    @property
-    def corpus(self) -> Corpus: ...
-
-
-class _Run(Protocol):
-    def path(self, name: str) -> Path: ...
-
-
-def run(recipe: _Recipe, run: _Run, say: Say) -> None:
+def run(recipe: Recipe, run: Run, say: Say) -> None:
     """Fetch the packages that are not there yet, and write the corpus and its manifest.
 
     Raises:
@@ -146,7 +139,7 @@ _AHEAD = 8
 
 def _read(corpus: Corpus, downloads: Path, package: Wanted) -> Harvest:
     held_out = _split(corpus, package) != "train"
-    most = corpus.caps.get(package.name, corpus.most)
+    most = corpus.limit(package.name, package.registry)
     shorten = 0.0 if held_out else corpus.shorten
     return harvest(package, downloads, Limits(most, corpus.tests, shorten, corpus.languages))
 
@@ -155,7 +148,7 @@ def _keep(
     corpus: Corpus, got: Harvest, known: Known, entry: Package, refused: dict[str, Kept], into: BinaryIO
 ) -> int:
     """Write what is new of a package, within its limits; the bytes written."""
-    most = corpus.caps.get(entry.name, corpus.most)
+    most = corpus.limit(entry.name, entry.registry)
     written = tests = 0
     reasons = dict(got.refused)
     kept: list[Document] = []

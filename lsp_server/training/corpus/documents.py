@@ -14,24 +14,13 @@ from lsp_server.training.corpus.fetch import Wanted
 from lsp_server.training.corpus.recipe import LANGUAGES
 from lsp_server.training.corpus.scrub import scrubbed
 from lsp_server.training.corpus.trim import headless, shortened, tidy
+from lsp_server.training.documents import Document
 
 #: More than the limit is read, because duplicates are found later.
 _SPARE = 1.3
 _HEAD = 3_000
 _SHEBANG = re.compile(rb"#!\s*\S*?(?:env\s+)?(python|lua|(?:ba|da|k|z)?sh)[\d.]*\b")
 _CPP = re.compile(r"^\s*(class|namespace|template|using|public|private|constexpr)\b|std::", re.MULTILINE)
-
-
-class Document(msgspec.Struct, frozen=True):
-    """One file of the corpus, a line of its ``.jsonl``; attributes as in the recipe and in ``sources``."""
-
-    package: str
-    version: str
-    registry: str
-    licence: str
-    language: str
-    path: str
-    text: str
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -117,4 +106,12 @@ def _document(wanted: Wanted, file: sources.File, limits: Limits) -> Document | 
     text = scrubbed(text)
     if len(text) < filters.SMALLEST:
         return "size"
-    return Document(wanted.name, wanted.version, wanted.registry, file.licence, language, file.path, text)
+    return Document(
+        package=wanted.name,
+        version=wanted.version,
+        registry=wanted.registry,
+        licence=file.licence,
+        language=language,
+        path=file.path,
+        text=text,
+    )
