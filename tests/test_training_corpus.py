@@ -23,6 +23,8 @@ from lsp_server.training.corpus.fetch import Wanted, fetch
 from lsp_server.training.corpus.manifest import Kept, Manifest, Package, notice, table
 from lsp_server.training.corpus.recipe import Corpus
 from lsp_server.training.corpus.sources import files
+from lsp_server.training.recipe import PackRecipe, Recipe
+from lsp_server.training.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = "x" * 300
@@ -336,28 +338,14 @@ def test_what_is_there_is_not_fetched(tmp_path: Path, monkeypatch: pytest.Monkey
         fetch([there, missing], tmp_path, lambda said, done: None)
 
 
-class Recipe(msgspec.Struct, frozen=True):
-    """As much of a recipe as the stage needs."""
-
-    corpus: Corpus
-
-
-class Run:
-    """A run's folder."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def path(self, name: str) -> Path:
-        """A folder in it."""
-        return self._root / name
-
-
 def make(
     root: Path, corpus: Corpus, say: Callable[[str, float | None], None] = lambda said, done: None
 ) -> Manifest:
     """Run the stage; the manifest that it wrote."""
-    build.run(Recipe(corpus), Run(root), say)
+    (root / "given.toml").parent.mkdir(exist_ok=True)
+    (root / "given.toml").touch()
+    recipe = Recipe(name="shop", summary="", corpus=corpus, pack=PackRecipe(tokens=1))
+    build.run(recipe, Run(root, root / "given.toml"), say)
     return msgspec.json.decode((root / "corpus" / "manifest.json").read_bytes(), type=Manifest)
 
 

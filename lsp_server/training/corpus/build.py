@@ -144,7 +144,7 @@ _AHEAD = 8
 
 def _read(corpus: Corpus, downloads: Path, package: Wanted) -> Harvest:
     held_out = _split(corpus, package) != "train"
-    most = corpus.caps.get(package.name, corpus.most)
+    most = corpus.limit(package.name, package.registry)
     shorten = 0.0 if held_out else corpus.shorten
     return harvest(package, downloads, Limits(most, corpus.tests, shorten, corpus.languages))
 
@@ -153,7 +153,7 @@ def _keep(
     corpus: Corpus, got: Harvest, known: Known, entry: Package, refused: dict[str, Kept], into: BinaryIO
 ) -> int:
     """Write what is new of a package, within its limits; the bytes written."""
-    most = corpus.caps.get(entry.name, corpus.most)
+    most = corpus.limit(entry.name, entry.registry)
     written = tests = 0
     reasons = dict(got.refused)
     kept: list[Document] = []
