@@ -38,7 +38,7 @@ class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         folders: of one's own source, which is taken whatever its licence.
         validation, test: names of packages that are held out whole.
         most: bytes kept of one package.
-        caps: other limits than ``most``, by package or by registry (as in ``fetch.Wanted``); the package's counts first.
+        caps: other limits than ``most``, by package or registry (as in ``fetch.Wanted``); the package's first.
         whole: bytes kept of all packages together; 0: no limit.
         tests: share of a package's kept bytes that its tests may have.
         shorten: share of the long docstrings that are cut to their first paragraph.
