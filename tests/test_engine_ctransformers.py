@@ -45,7 +45,8 @@ def test_it_writes_sensibly(decoder: Decoder, prefix: str, text: str) -> None:
     """The whole chain, prompt, healing, engine, stop, finishes what is begun."""
     finished = complete(decoder, complete_message(prefix))
     assert finished.text.startswith(text)
-    assert (finished.reason, finished.error) == ("line", "")
+    assert finished.reason in ("line", "length")
+    assert finished.error == ""
     assert -20 < sum(step.logprob for step in finished.steps) < 0
 
 
