@@ -196,8 +196,8 @@ async def test_a_key_costs_a_handful_of_tokens(shared: RawClient) -> None:
             spent.append(tokens["prompt"] - tokens["reused"])
     assert len(spent) > 20
     assert spent[0] > 200, "the first prompt is evaluated whole"
-    # The window's left edge moves once in eight lines, the limit in tokens may cut 64 more, and a suggestion's look-ahead
-    # may stand where the key goes on.
+    # The window's left edge moves once in eight lines, the limit in tokens may cut 64 more, and a suggestion's
+    # look-ahead may stand where the key goes on.
     assert sorted(spent[1:])[-3] <= 24, spent
     assert sorted(spent)[len(spent) // 2] <= 4, spent
 
