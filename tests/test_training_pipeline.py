@@ -2,13 +2,14 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: pip install 'offhand[train]'")
 
-from tests.test_cli import offhand
+from tests.test_cli import SAMPLE, offhand
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,8 @@ def test_what_is_done_is_not_done_again(run: Path) -> None:
 @pytest.mark.slow
 def test_the_product_completes_with_it(run: Path, tmp_path: Path) -> None:
     """Its folder can be asked as a user's model is."""
-    file = tmp_path / "shop" / "till.py"
-    file.parent.mkdir()
-    file.write_text("import os\n\n\ndef total(basket):\n    return sum(basket)\n", encoding="utf-8")
-    said = offhand(run.parent, "bench", "lines", str(file.parent), "-n", "5", "--model", f"{run}/export/")
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    shutil.copy(SAMPLE, shop)
+    said = offhand(run.parent, "bench", "lines", str(shop), "-n", "5", "--model", f"{run}/export/")
     assert "offhand-toy" in said
