@@ -392,6 +392,12 @@ def test_limits(tmp_path: Path) -> None:
     assert 0 < tests <= 0.3 * size
 
 
+def test_which_limit_counts() -> None:
+    """The package's own, then its registry's, then the general one."""
+    corpus = Corpus(most=3, caps={"shop": 1, "npm": 2})
+    assert [corpus.limit(*each) for each in (("shop", "npm"), ("other", "npm"), ("other", "pypi"))] == [1, 2, 3]
+
+
 def test_a_name_needs_a_version(tmp_path: Path) -> None:
     """Without one the corpus could not be made again."""
     with pytest.raises(TrainingError, match="version"):
