@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.base.errors import TrainingError
-from lsp_server.training.corpus import build, filters, licences, never, scrub, trim
+from lsp_server.training.corpus import build, filters, licences, local, never, scrub, trim
 from lsp_server.training.corpus.copyright import Copyright
 from lsp_server.training.corpus.documents import Limits, harvest
 from lsp_server.training.corpus.duplicates import Known, sketch
@@ -424,6 +424,31 @@ def test_toy_corpus_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "PSF-2.0" in notice(first)
 
 
+def test_folders_of_ones_own(tmp_path: Path) -> None:
+    """Whatever their licence, hidden folders left out; where they lie is in no file of the corpus."""
+    source = "# GNU General Public License, version 3\n\n" + "\n".join(
+        f"def price_{number}(basket):\n    return basket.total() + {number}\n" for number in range(20)
+    )
+    for name in ("mine/shop/till.py", "mine/.venv/other.py", "held/till.py"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source + f"\n\nNAME = '{name}'\n" + "x = value(1)\n" * len(name), encoding="utf-8")
+    folders = (str(tmp_path / "mine"), str(tmp_path / "held"))
+    corpus = Corpus(installed=False, folders=folders, validation=("held",), similar=0.99)
+    manifest = make(tmp_path / "run", corpus)
+    assert [line["path"] for line in lines(tmp_path / "run", "train")] == ["mine/shop/till.py"]
+    assert [line["licence"] for line in lines(tmp_path / "run", "validation")] == ["own"]
+    assert str(tmp_path) not in str(manifest)
+
+
+def test_packages_beside_the_running_python() -> None:
+    """Each with the licence that it declares; compiled and foreign files are no source."""
+    pytest_ = next(each for each in local.site() if each.name == "pytest")
+    found = {file.path: file.licence for file in files(pytest_, Path())}
+    assert found["_pytest/config/__init__.py"] == "MIT"
+    assert not [path for path in found if path.endswith(".pyc") or path.startswith("..")]
+
+
 def test_notice_names_what_was_trained_on() -> None:
     """Licences with their packages and versions; nothing that was held out or refused."""
     kept = {"MIT": {"python": Kept(1, 2)}}
@@ -437,7 +462,9 @@ def test_notice_names_what_was_trained_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe", sorted((ROOT / "lsp_server/training/recipes").glob("*.toml")), ids=lambda path: path.stem
+    "recipe",
+    sorted((ROOT / "lsp_server" / "training" / "recipes").glob("*.toml")),
+    ids=lambda path: path.stem,
 )
 def test_recipes_name_nothing_that_is_refused(recipe: Path) -> None:
     """Every package of the recipes has a version and may be taken; what is held out is among them."""

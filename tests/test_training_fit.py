@@ -119,6 +119,7 @@ def test_languages_have_their_shares() -> None:
     assert 430 < python < 570
 
 
+@pytest.mark.slow
 def test_the_loss_falls(ready: tuple[Recipe, Run]) -> None:
     """In one pass over a little text a model learns some of it, and the curve says so."""
     recipe, run = ready
@@ -129,6 +130,7 @@ def test_the_loss_falls(ready: tuple[Recipe, Run]) -> None:
     assert run.path("fit/stable.pt").exists()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_as_if_it_had_not_been_stopped(ready: tuple[Recipe, Run]) -> None:
     """Ten steps, a checkpoint, ten more: the same weights as after twenty at a stretch."""
     recipe, run = ready
@@ -149,6 +151,7 @@ def test_a_run_goes_on_as_if_it_had_not_been_stopped(ready: tuple[Recipe, Run]) 
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-6) for name in theirs)
 
 
+@pytest.mark.slow
 def test_a_larger_budget_goes_on_from_where_the_rates_began_to_fall(ready: tuple[Recipe, Run]) -> None:
     """Weights that have come to rest are no place to start from."""
     recipe, run = ready

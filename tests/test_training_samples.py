@@ -115,17 +115,23 @@ def test_closing_brackets_behind_the_cursor_are_part_of_the_answer(tokenizer: To
     ids = samples.infill(tokenizer, "shop.py", LINES, hole, (), 400)
     text = b"".join(tokenizer.bytes[token] for token in ids).decode()
     assert text.endswith("self.prices = dict(prices)")
+    ids = samples.llama_infill(tokenizer, LINES, hole, (), 400, False)
+    text = b"".join(tokenizer.bytes[token] or b"|" for token in ids).decode()
+    assert text.endswith("self.prices = dict(|prices|")
+    assert "\n|)\n\n    def total" in text
 
 
 def test_the_order_of_llama_cpp(tokenizer: Tokenizer) -> None:
     """Project, file, suffix, prefix, and a token between prefix and answer."""
     hole = Hole("rest", 13, 20, 13, len(LINES[13].rstrip()))
-    ids = samples.llama_infill(tokenizer, LINES, hole, [("shop/till.py", "import shop\n")], 500)
+    ids = samples.llama_infill(tokenizer, LINES, hole, [("shop/till.py", "import shop\n")], 500, False)
     order = [SPECIAL[token] for token in ids if token < len(SPECIAL)]
     assert order == [
         *("<|repo_name|>", "<|file_sep|>", "<|file_sep|>", "<|fim_suffix|>", "<|fim_prefix|>"),
         *("<|fim_middle|>", "<|endoftext|>"),
     ]
+    bare = samples.llama_infill(tokenizer, LINES, hole, (), 500, True)
+    assert [SPECIAL[token] for token in bare if token < len(SPECIAL)] == order[3:]
 
 
 def test_plain_text_ends_where_the_file_does(tokenizer: Tokenizer) -> None:
@@ -146,7 +152,7 @@ def test_a_sample_is_about_as_long_as_it_may_be(
     answer = len(tokenizer.encode(hole.middle(lines)))
     for ids in (
         samples.infill(tokenizer, "a/b.py", lines, hole, (), capacity),
-        samples.llama_infill(tokenizer, lines, hole, (), capacity),
+        samples.llama_infill(tokenizer, lines, hole, (), capacity, True),
     ):
         assert len(ids) <= max(capacity, answer + 96) + answer + 64
         assert ids[-1] == SPECIAL.index("<|endoftext|>")

@@ -147,7 +147,12 @@ class Packer:
             snippets = [found] if found else []
         if kind < self._recipe.infill:
             return samples.infill(self._tokenizer, document.path, lines, hole, snippets, capacity)
-        return samples.llama_infill(self._tokenizer, lines, hole, snippets, capacity)
+        # Many of these are short: what stands behind the token in the middle is learnt last of all.
+        if chance.random() < 0.5:
+            capacity = min(capacity, 2 * _SMALLEST)
+        return samples.llama_infill(
+            self._tokenizer, lines, hole, snippets, capacity, bare=chance.random() < 0.5
+        )
 
 
 def run(recipe: Recipe, run: Run, say: Say) -> None:

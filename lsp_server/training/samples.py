@@ -13,12 +13,12 @@ from lsp_server.base.parts import Part, limited
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.prompt.render import Budget, budget
 from lsp_server.prompt.templates import offhand
-from lsp_server.prompt.window import Window, window
+from lsp_server.prompt.window import EDGE_STEP, Window, window
 from lsp_server.training.holes import Hole
 
 END, MIDDLE, REPOSITORY = "<|endoftext|>", "<|fim_middle|>", "<|repo_name|>"
 
-#: Lines around a hole that are looked at; a window shows fewer. Divisible by ``window.EDGE_STEP``.
+#: Lines around a hole that are looked at; a window shows fewer.
 _REACH = 240
 
 #: What a file needs, in the languages that are trained on.
@@ -44,13 +44,14 @@ def infill(
         lines: of the whole document, with line ends.
         capacity: tokens that prompt and answer may have. The prompt gives way to the answer.
     """
-    shown, middle = _cut(lines, hole, len(tokenizer.encode(hole.middle(lines))), capacity)
-    most = _budget(capacity, len(tokenizer.encode(middle)))
+    shown, closers = _cut(tokenizer, lines, hole, capacity)
+    answer = tokenizer.encode(hole.middle(lines) + closers)
+    most = _budget(capacity, len(answer))
     own = _outline(lines, shown.first_line)
     every = [*((path, text) for text in own), *snippets]
     parts = offhand.render(shown, path, every, msgspec.structs.asdict(most))
-    written = Part(shown.prefix + middle, limit=most.prefix + len(tokenizer.encode(middle)), cut="left")
-    return [*tokens(tokenizer, (*parts[:-1], written)), tokenizer.special[END]]
+    prefix = Part(shown.prefix + hole.middle(lines) + closers, limit=most.prefix + len(answer), cut="left")
+    return [*tokens(tokenizer, (*parts[:-1], prefix)), tokenizer.special[END]]
 
 
 def llama_infill(
@@ -59,18 +60,28 @@ def llama_infill(
     hole: Hole,
     snippets: Sequence[tuple[str, str]],
     capacity: int,
+    bare: bool,
 ) -> list[int]:
-    """A sample in the order of llama.cpp's server with ``--spm-infill``; prefix and middle are spelled apart.
+    """A sample in the order of llama.cpp's server with ``--spm-infill``: prefix and middle are spelled apart, and what
+    closes brackets behind the cursor belongs to the suffix.
 
     The server's names stand for the project and the file, as it does not know them (``format_prompt_infill``,
     https://github.com/ggml-org/llama.cpp, tools/server).
+
+    Args:
+        bare: without project, snippets and file: where the server's batch is as large as its context, as by default,
+            it sends none of them.
     """
-    shown, middle = _cut(lines, hole, len(tokenizer.encode(hole.middle(lines))), capacity)
-    answer = tokenizer.encode(middle)
+    shown, closers = _cut(tokenizer, lines, hole, capacity)
+    answer = tokenizer.encode(hole.middle(lines))
     most = _budget(capacity, len(answer))
-    parts = offhand.render(shown, "filename", snippets, msgspec.structs.asdict(most))
+    whole = msgspec.structs.replace(shown, suffix=closers + shown.suffix)
+    parts = list(offhand.render(whole, "filename", snippets, msgspec.structs.asdict(most)))
     special = tokenizer.special
-    project = [special[REPOSITORY], *tokenizer.encode("myproject\n")]
+    if bare:
+        project, parts = [], parts[parts.index(Part(offhand.SUFFIX, special=True)) :]
+    else:
+        project = [special[REPOSITORY], *tokenizer.encode("myproject\n")]
     return [*project, *tokens(tokenizer, parts), special[MIDDLE], *answer, special[END]]
 
 
@@ -99,12 +110,10 @@ def _budget(capacity: int, answer: int) -> Budget:
     return budget(max(capacity - answer, 96))
 
 
-def _cut(lines: Sequence[str], hole: Hole, answer: int, capacity: int) -> tuple[Window, str]:
-    """What serving would see of the document without the hole, and what is missing then.
-
-    The window leaves out closing brackets behind the cursor, as editors insert them: then they are missing too.
-    """
-    start = max(0, hole.line - _REACH) // 8 * 8
+def _cut(tokenizer: Tokenizer, lines: Sequence[str], hole: Hole, capacity: int) -> tuple[Window, str]:
+    """What serving would see of the document without the hole, and what it leaves out behind the cursor: closing
+    brackets, as editors insert them."""
+    start = max(0, hole.line - _REACH) // EDGE_STEP * EDGE_STEP
     rest = lines[hole.last_line][hole.last_column :]
     head = lines[hole.line][: hole.column]
     around = [
@@ -112,13 +121,11 @@ def _cut(lines: Sequence[str], hole: Hole, answer: int, capacity: int) -> tuple[
         head + rest,
         *lines[hole.last_line + 1 : hole.last_line + 1 + _REACH],
     ]
-    most = _budget(capacity, answer)
+    most = _budget(capacity, len(tokenizer.encode(hole.middle(lines))))
     shown = window(around, hole.line - start, hole.column, most.prefix, most.suffix)
+    left_out = rest.strip() and not shown.suffix.startswith(rest[:1])
     shown = msgspec.structs.replace(shown, first_line=shown.first_line + start)
-    middle = hole.middle(lines)
-    if rest.strip() and not shown.suffix.startswith(rest[:1]):
-        middle += rest.rstrip()
-    return shown, middle
+    return shown, rest.rstrip() if left_out else ""
 
 
 def _outline(lines: Sequence[str], first: int) -> list[str]:

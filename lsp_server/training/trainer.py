@@ -66,6 +66,8 @@ class Trainer:
         self._recipe, self._folder = recipe, folder
         self._rank, self._world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         cuda = torch.cuda.is_available()
+        if not cuda:  # threads that wait for each other at every operation are slow on a machine with other work
+            torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
         self._device = torch.device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if cuda else "cpu")
         self._rows = shards(packed, recipe.model.context)
         held = np.fromfile(packed / "validation.bin", np.uint16).reshape(-1, recipe.model.context + 1)

@@ -14,13 +14,12 @@ from typing import BinaryIO
 import msgspec
 
 from lsp_server.base.errors import TrainingError
-from lsp_server.training.corpus import filters, never
+from lsp_server.training.corpus import filters, local, never
 from lsp_server.training.corpus.documents import Harvest, Limits, harvest
 from lsp_server.training.corpus.duplicates import Known
 from lsp_server.training.corpus.fetch import Wanted, fetch
 from lsp_server.training.corpus.manifest import Kept, Manifest, Package, table
 from lsp_server.training.corpus.recipe import Corpus
-from lsp_server.training.corpus.sources import INSTALLED, standard
 from lsp_server.training.documents import Document
 from lsp_server.training.recipe import Recipe
 from lsp_server.training.run import Run
@@ -40,7 +39,11 @@ def run(recipe: Recipe, run: Run, say: Say) -> None:
     downloads, goal = run.path("downloads"), run.path("corpus")
     goal.mkdir(parents=True, exist_ok=True)
     packages = wanted(corpus)
-    fetch([each for each in packages if each.registry != INSTALLED and not _refused(each)], downloads, say)
+    fetch(
+        [each for each in packages if each.registry not in local.READERS and not _refused(each)],
+        downloads,
+        say,
+    )
     manifest = _build(corpus, packages, downloads, goal, say)
     if not any(package.kept for package in manifest.packages if package.split == "train"):
         raise TrainingError(
@@ -55,7 +58,9 @@ def wanted(corpus: Corpus) -> list[Wanted]:
     Raises:
         TrainingError: a name has no version.
     """
-    found = standard() if corpus.installed else []
+    found = local.standard() if corpus.installed else []
+    found += local.site() if corpus.site_packages else []
+    found += map(local.folder, corpus.folders)
     named = [("pypi", "", corpus.pypi, "=="), ("npm", "", corpus.npm, "@")]
     named += [("debian", suite, names, "=") for suite, names in corpus.debian.items()]
     named += [("debian-source", suite, names, "=") for suite, names in corpus.debian_source.items()]
@@ -95,11 +100,11 @@ def _build(corpus: Corpus, packages: list[Wanted], downloads: Path, goal: Path, 
             manifest.packages.append(entry)
             if got is None:
                 entry.why = "never"
-            elif not (downloads / wanted.folder).is_dir() and wanted.registry != INSTALLED:
+            elif not (downloads / wanted.folder).is_dir() and wanted.registry not in local.READERS:
                 entry.why = "not fetched"
             else:
                 room -= _keep(corpus, got, known, entry, manifest.refused, parts[split])
-            say(f"read {at + 1} of {len(packages)} packages", (at + 1) / len(packages))
+            say(f"corpus: read {at + 1} of {len(packages)} packages", (at + 1) / len(packages))
             if room <= 0:
                 break
     for split in _SPLITS:

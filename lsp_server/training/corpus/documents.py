@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from lsp_server.training.corpus import filters, licences, never, sources
+from lsp_server.training.corpus import filters, licences, local, never, sources
 from lsp_server.training.corpus.duplicates import sketch
 from lsp_server.training.corpus.fetch import Wanted
+from lsp_server.training.corpus.files import File
 from lsp_server.training.corpus.recipe import LANGUAGES
 from lsp_server.training.corpus.scrub import scrubbed
 from lsp_server.training.corpus.trim import headless, shortened, tidy
@@ -60,7 +61,7 @@ def harvest(wanted: Wanted, downloads: Path, limits: Limits) -> Harvest:
     return Harvest(wanted, found, refused, size)
 
 
-def _order(file: sources.File) -> tuple[bool, bytes]:
+def _order(file: File) -> tuple[bool, bytes]:
     return filters.test(file.path), hashlib.sha256(file.path.encode("utf-8", "replace")).digest()
 
 
@@ -74,7 +75,7 @@ def language_of(path: str, content: bytes) -> str:
     return said if said in ("python", "lua", "") else "shell"
 
 
-def _document(wanted: Wanted, file: sources.File, limits: Limits) -> Document | str:
+def _document(wanted: Wanted, file: File, limits: Limits) -> Document | str:
     """A file as a document, or why it is none; empty: it is not source at all."""
     language = language_of(file.path, file.content)
     if not language or (limits.languages and language not in limits.languages):
@@ -90,7 +91,7 @@ def _document(wanted: Wanted, file: sources.File, limits: Limits) -> Document | 
         text = tidy(file.content.decode())
     except UnicodeDecodeError:
         return "encoding"
-    if licences.copyleft(text[:_HEAD]):
+    if file.licence != local.OWN and licences.copyleft(text[:_HEAD]):
         return "licence of the file"
     why = filters.text(text, language)
     if why:
@@ -106,12 +107,4 @@ def _document(wanted: Wanted, file: sources.File, limits: Limits) -> Document | 
     text = scrubbed(text)
     if len(text) < filters.SMALLEST:
         return "size"
-    return Document(
-        package=wanted.name,
-        version=wanted.version,
-        registry=wanted.registry,
-        licence=file.licence,
-        language=language,
-        path=file.path,
-        text=text,
-    )
+    return Document(wanted.name, language, file.path, text, wanted.version, wanted.registry, file.licence)

@@ -31,9 +31,9 @@ class Wanted(msgspec.Struct, frozen=True):
     """A package by its name.
 
     Attributes:
-        registry: ``pypi``, ``npm``, ``debian`` (a binary package), ``debian-source`` or ``installed``.
+        registry: ``pypi``, ``npm``, ``debian`` (a binary package), ``debian-source``, or one of ``local``.
         name: as the registry writes it; version: exactly this one.
-        suite: of Debian; empty elsewhere.
+        suite: of Debian; of a folder of one's own, where it lies; empty elsewhere.
     """
 
     registry: str
@@ -67,7 +67,7 @@ def fetch(wanted: list[Wanted], downloads: Path, say: Callable[[str, float | Non
             lambda batch: _batch(batch, downloads, environments.get(batch[0].suite)), batches
         ):
             done += count
-            say(f"fetched {done} of {len(missing)} packages", done / len(missing))
+            say(f"corpus: fetched {done} of {len(missing)} packages", done / len(missing))
 
 
 def _batch(wanted: list[Wanted], downloads: Path, environment: dict[str, str] | None) -> int:

@@ -34,9 +34,11 @@ class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         npm: ``name@version`` each.
         debian, debian_source: binary packages, source packages, ``name=version`` each, by the suite of Debian.
         installed: whether to take the standard library of the Python that runs.
+        site_packages: whether to take the packages that are installed beside it.
+        folders: of one's own source, which is taken whatever its licence.
         validation, test: names of packages that are held out whole.
         most: bytes kept of one package.
-        caps: other limits than ``most``, by package or by registry (as in ``fetch.Wanted``); the package's counts first.
+        caps: other limits than ``most``, by package or registry (as in ``fetch.Wanted``); the package's first.
         whole: bytes kept of all packages together; 0: no limit.
         tests: share of a package's kept bytes that its tests may have.
         shorten: share of the long docstrings that are cut to their first paragraph.
@@ -49,6 +51,8 @@ class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     debian: dict[str, tuple[str, ...]] = {}
     debian_source: dict[str, tuple[str, ...]] = {}
     installed: bool = True
+    site_packages: bool = False
+    folders: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
     most: int = 4_000_000

@@ -2,43 +2,18 @@
 
 import io
 import json
-import os
-import platform
 import re
 import subprocess
-import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from email import message_from_bytes
 from pathlib import Path
 
-import msgspec
-
-from lsp_server.training.corpus import licences
+from lsp_server.training.corpus import licences, local
 from lsp_server.training.corpus.copyright import Copyright
 from lsp_server.training.corpus.fetch import Wanted
-from lsp_server.training.corpus.recipe import LANGUAGES
-
-#: Bytes of the largest file that is read.
-_LARGEST = 400_000
-_STANDARD = Path(sysconfig.get_path("stdlib"))
-#: The registry, so to speak, of what needs not be fetched.
-INSTALLED = "installed"
-_LICENCE_FILE = re.compile(r"(licen[sc]e|copying)[^/]*$", re.IGNORECASE)
-
-
-class File(msgspec.Struct, frozen=True):
-    """A file of a package.
-
-    Attributes:
-        path: begins with the package's own top folder.
-        licence: SPDX; empty: not permissive, or unknown.
-    """
-
-    path: str
-    licence: str
-    content: bytes
+from lsp_server.training.corpus.files import LICENCE_FILE, File, candidate, declared
 
 
 def files(wanted: Wanted, downloads: Path) -> list[File]:
@@ -47,21 +22,6 @@ def files(wanted: Wanted, downloads: Path) -> list[File]:
         return list(_READERS[wanted.registry](wanted, downloads / wanted.folder))
     except (OSError, tarfile.TarError, zipfile.BadZipFile, ValueError, EOFError):
         return []
-
-
-def standard() -> list[Wanted]:
-    """The standard library of the Python that runs: a package for each of its folders, one for the rest."""
-    folders = [
-        f"stdlib.{each.name}"
-        for each in sorted(_STANDARD.iterdir())
-        if (each / "__init__.py").is_file() and each.name not in ("site-packages", "dist-packages")
-    ]
-    return [Wanted(INSTALLED, name, platform.python_version()) for name in ["stdlib", *folders]]
-
-
-def _candidate(path: str, size: int) -> bool:
-    name = path.rpartition("/")[2]
-    return size <= _LARGEST and (name.rpartition(".")[2] in LANGUAGES or "." not in name)
 
 
 def _wheel(wanted: Wanted, folder: Path) -> Iterator[File]:
@@ -74,21 +34,12 @@ def _wheel(wanted: Wanted, folder: Path) -> Iterator[File]:
         texts = [
             archive.read(name).decode("utf-8", "replace")
             for name in names
-            if ".dist-info/" in name and _LICENCE_FILE.search(name)
+            if ".dist-info/" in name and LICENCE_FILE.search(name)
         ]
-        licence = licences.of_metadata(
-            str(said.get("License-Expression") or ""),
-            [
-                str(each)[11:]
-                for each in said.get_all("Classifier", [])
-                if str(each).startswith("License :: ")
-            ],
-            str(said.get("License") or "").strip(),
-            texts,
-        )
+        licence = declared(said, texts)
         for name, size in names.items():
             path = re.sub(r"^[^/]+\.data/(purelib|platlib|scripts|data)/", "", name)
-            if _candidate(path, size) and ".dist-info/" not in path:
+            if candidate(path, size) and ".dist-info/" not in path:
                 yield File(path, licence, archive.read(name))
 
 
@@ -171,21 +122,10 @@ def _source(wanted: Wanted, folder: Path) -> Iterator[File]:
 def _members(archive: tarfile.TarFile, also: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """The regular files that may be source, and those that are asked for."""
     for member in archive:
-        if member.isfile() and (also(member.name) or _candidate(member.name, member.size)):
+        if member.isfile() and (also(member.name) or candidate(member.name, member.size)):
             stream = archive.extractfile(member)
             if stream is not None:
                 yield member.name, stream.read()
-
-
-def _standard(wanted: Wanted, folder: Path) -> Iterator[File]:
-    part = wanted.name.partition(".")[2]
-    where = _STANDARD / part
-    for base, folders, names in os.walk(where):
-        folders[:] = sorted(folders) if part else []
-        for name in sorted(names):
-            path = Path(base, name)
-            if name.endswith(".py") and path.stat().st_size <= _LARGEST:
-                yield File(path.relative_to(_STANDARD).as_posix(), "PSF-2.0", path.read_bytes())
 
 
 _READERS: dict[str, Callable[[Wanted, Path], Iterator[File]]] = {
@@ -193,5 +133,5 @@ _READERS: dict[str, Callable[[Wanted, Path], Iterator[File]]] = {
     "npm": _npm,
     "debian": _installed_deb,
     "debian-source": _source,
-    INSTALLED: _standard,
+    **local.READERS,
 }
