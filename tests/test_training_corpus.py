@@ -395,7 +395,11 @@ def test_limits(tmp_path: Path) -> None:
 def test_which_limit_counts() -> None:
     """The package's own, then its registry's, then the general one."""
     corpus = Corpus(most=3, caps={"shop": 1, "npm": 2})
-    assert [corpus.limit(*each) for each in (("shop", "npm"), ("other", "npm"), ("other", "pypi"))] == [1, 2, 3]
+    assert [corpus.limit(*each) for each in (("shop", "npm"), ("other", "npm"), ("other", "pypi"))] == [
+        1,
+        2,
+        3,
+    ]
 
 
 def test_a_name_needs_a_version(tmp_path: Path) -> None:
