@@ -48,7 +48,7 @@ def test_any_expression_is_read(text: str) -> None:
     assert licences.permissive(found) == found
 
 
-ONE = st.sampled_from(("MIT", "Apache-2.0", "ISC", "GPL-3.0-only", "MPL-2.0", "Proprietary"))
+ONE = st.sampled_from(("MIT", "Apache-2.0", "BSD-3-Clause", "GPL-3.0-only", "MPL-2.0", "Proprietary"))
 EXPRESSIONS = st.recursive(
     ONE,
     lambda inner: st.tuples(st.sampled_from((" AND ", " OR ")), inner, inner).map(
@@ -69,7 +69,7 @@ def test_permissive_is_what_logic_says(expression: str) -> None:
         ")": ")",
         "MIT": "True",
         "Apache-2.0": "True",
-        "ISC": "True",
+        "BSD-3-Clause": "True",
     }
     truth = eval(" ".join(allowed.get(word, "False") for word in words))
     assert bool(licences.permissive(expression)) == truth
@@ -390,6 +390,16 @@ def test_limits(tmp_path: Path) -> None:
     tests = sum(len(document["text"]) for document in got if filters.test(document["path"]))
     assert 8_000 < size <= 10_000
     assert 0 < tests <= 0.3 * size
+
+
+def test_which_limit_counts() -> None:
+    """The package's own, then its registry's, then the general one."""
+    corpus = Corpus(most=3, caps={"shop": 1, "npm": 2})
+    assert [corpus.limit(*each) for each in (("shop", "npm"), ("other", "npm"), ("other", "pypi"))] == [
+        1,
+        2,
+        3,
+    ]
 
 
 def test_a_name_needs_a_version(tmp_path: Path) -> None:

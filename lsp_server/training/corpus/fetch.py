@@ -1,7 +1,8 @@
 """Brings named packages from the registries that this machine's own clients are set up for: pip, npm, apt.
 
 Each package lies in a folder of its own, as it came; one that is there is not fetched again. Does not look inside.
-No address of a registry is known here: the clients' own configuration says where they are.
+No address of a registry is known here: the clients' own configuration says where they are. Which wheels there are
+depends on the Python that runs; source that is compiled for each is the same in all.
 """
 
 import json
@@ -19,7 +20,7 @@ import msgspec
 from lsp_server.base.errors import TrainingError
 
 #: Packages asked for with one command; clients that run side by side.
-_BATCH, _CLIENTS = 8, 4
+_BATCH, _CLIENTS = 8, 2
 #: Seconds that one command may take.
 _PATIENCE = 900
 

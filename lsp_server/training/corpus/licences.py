@@ -74,15 +74,20 @@ def permissive(expression: str, texts: dict[str, str] | None = None) -> str:
         texts: of licences, by the names in the expression, where the names are not to be relied on.
     """
     words = re.findall(r"\(|\)|,|[^\s(),]+", re.sub(r"\s*/\s*|\s*\|\|?\s*", " or ", expression))
-    return by_name(expression) or _Reader(words, texts or {}).whole()
+    return _SPDX_NAMES.get(_key(expression)) or _Reader(words, texts or {}).whole()
 
 
 def by_name(name: str) -> str:
     """A licence's SPDX name from what somebody wrote; empty: not known to be permissive."""
-    key = re.sub(r"[\s_(),:'\"]+", "-", name.strip().lower()).strip("-")
-    found = _SPDX_NAMES.get(re.sub(r"^licen[cs]e-", "", key), "")
-    # Debian's authors tell variants of a licence apart: BSD-3-clause-Google
-    return found or _SPDX_NAMES.get(re.sub(r"(?<=-clause)-[\w.~-]+$", "", key), "")
+    key = _key(name)
+    # Debian's authors tell variants of a licence apart, BSD-3-clause-Google; restrictions are no variants.
+    variant = re.sub(r"(?<=-clause)-(?!no-|with-|and-|or-)[\w.~]+$", "", key)
+    return _SPDX_NAMES.get(key) or _SPDX_NAMES.get(variant, "")
+
+
+def _key(name: str) -> str:
+    """A licence's name as the table has it."""
+    return re.sub(r"^licen[cs]e-", "", re.sub(r"[\s_(),:'\"]+", "-", name.strip().lower()).strip("-"))
 
 
 def of_text(text: str) -> str:
