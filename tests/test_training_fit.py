@@ -1,6 +1,7 @@
 """Packing and fitting: shards are repeatable, the loss falls, and a run that was stopped goes on from there."""
 
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -105,6 +106,16 @@ def test_packing_goes_on_where_it_was_stopped(ready: tuple[Recipe, Run]) -> None
     pack.run(recipe, run, silent)
     assert paths[1].read_bytes() == before
     assert paths[0].stat().st_mtime_ns == kept
+
+
+def test_a_process_that_dies_is_noticed(ready: tuple[Recipe, Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed for its memory, say: it cannot tell, and nobody waits for it."""
+    recipe, run = ready
+    for path in run.path("pack").glob("train-*.bin"):
+        path.unlink()
+    monkeypatch.setattr(pack.Packer, "rows", lambda *_: os._exit(9))
+    with pytest.raises(TrainingError, match="is there memory enough"):
+        pack.run(recipe, run, silent)
 
 
 def test_languages_have_their_shares() -> None:

@@ -8,11 +8,11 @@ import msgspec
 from lsp_server.training import bits, checkpoint
 from lsp_server.training.bits import Bits
 from lsp_server.training.documents import read
-from lsp_server.training.export import tokenizer
 from lsp_server.training.network import Network
 from lsp_server.training.recipe import Recipe
 from lsp_server.training.run import Run
 from lsp_server.training.stages import Say
+from lsp_server.training.tokenizer import load
 
 #: Tokens of a document that are predicted.
 _MOST = 4_000
@@ -25,7 +25,7 @@ def run(recipe: Recipe, run: Run, say: Say) -> None:
         TrainingError: an earlier stage's result is missing or damaged.
     """
     trained = checkpoint.read(run.path("fit/weights.pt"))
-    _, spelled = tokenizer(run.path("tokenizer"))
+    spelled = load(run.path("tokenizer"))
     chosen = bits.choose(read(run.path("corpus"), "test"), recipe.evaluate.kilobytes * 1000)
     network = Network(trained.shape, trained.weights)
     found = bits.bits_per_byte(network, trained.shape.context, spelled, chosen, _MOST, say)

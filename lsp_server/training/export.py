@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from lsp_server.base.errors import ModelError, TrainingError
+from lsp_server.base.errors import TrainingError
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.models import gguf, store
 from lsp_server.models.manifest import FILE
@@ -23,6 +23,7 @@ from lsp_server.training.measure import measure
 from lsp_server.training.recipe import Recipe
 from lsp_server.training.run import Run
 from lsp_server.training.stages import Say
+from lsp_server.training.tokenizer import load
 
 _NOTICE = """\
 # What the bundled model was trained on
@@ -68,14 +69,8 @@ def tokenizer(folder: Path) -> tuple[Vocabulary, Tokenizer]:
     Raises:
         TrainingError: it is missing or unusable.
     """
-    path = folder / "tokenizer.json"
-    try:
-        special = msgspec.json.decode((folder / "special.json").read_bytes(), type=dict[str, int])
-        return gguf_file.vocabulary(path, special), Tokenizer(path, special)
-    except (OSError, msgspec.MsgspecError, ModelError) as error:
-        raise TrainingError(
-            f"The tokenizer in {folder} cannot be used: {error} Run the stage 'tokenizer' again."
-        ) from error
+    spelled = load(folder)
+    return gguf_file.vocabulary(folder / "tokenizer.json", spelled.special), spelled
 
 
 def _corpus(folder: Path) -> corpora.Manifest:

@@ -40,9 +40,9 @@ def prompts(chosen: Sequence[Document], tokenizer: Tokenizer, most: int, tokens:
             made.append(
                 [
                     *samples.tokens(tokenizer, offhand.heading(document.path)),
-                    special["<|fim_suffix|>"],
+                    special[offhand.SUFFIX],
                     *suffix,
-                    special["<|fim_prefix|>"],
+                    special[offhand.PREFIX],
                     *text[:before],
                 ]
             )

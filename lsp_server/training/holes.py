@@ -59,8 +59,7 @@ def cut(lines: Sequence[str], chance: Random) -> Hole | None:
             break
     else:
         return None
-    indent = len(line) - len(line.lstrip())
-    column = chance.randrange(indent, len(line))
+    column = chance.randrange(len(line) - len(line.lstrip()), len(line))
     kind = chance.choices(_KINDS, _WEIGHTS)[0]
     if kind == "block":
         found = _block(lines, number, chance)
@@ -88,12 +87,12 @@ def _block(lines: Sequence[str], near: int, chance: Random) -> Hole | None:
     )
     if opener is None:
         return None
-    outer = _indent(lines[opener])
+    outer = indent(lines[opener])
     last = opener
     for number in range(opener + 1, min(opener + _MOST_LINES + 2, len(lines))):
         if not lines[number].strip():
             continue
-        if _indent(lines[number]) <= outer:
+        if indent(lines[number]) <= outer:
             break
         last = number
     if not opener < last <= opener + _MOST_LINES:
@@ -102,11 +101,10 @@ def _block(lines: Sequence[str], near: int, chance: Random) -> Hole | None:
     if chance.random() < 0.5:
         return Hole("block", opener, len(lines[opener].rstrip()), last, end)
     return (
-        Hole("block", opener + 1, _indent(lines[opener + 1]), last, end)
-        if lines[opener + 1].strip()
-        else None
+        Hole("block", opener + 1, indent(lines[opener + 1]), last, end) if lines[opener + 1].strip() else None
     )
 
 
-def _indent(line: str) -> int:
+def indent(line: str) -> int:
+    """Characters in front of a line's text: a column, which ``context.lines.indent`` is not where there are tabs."""
     return len(line) - len(line.lstrip(" \t"))

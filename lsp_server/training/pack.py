@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
+from queue import Empty
 from random import Random
 from typing import Any
 
@@ -41,6 +42,9 @@ _SMALLEST, _REST = 96, 24
 _SNIPPET, _RIVALS = 1_200, 6
 
 _WORD = re.compile(r"[A-Za-z_]\w{3,}")
+
+#: Seconds between two looks at whether the processes that pack are alive.
+_LOOK_S = 1.0
 
 _PADDING = SPECIAL.index("<|fim_pad|>")
 
@@ -114,9 +118,8 @@ class Packer:
         for row in rows:
             used = 0
             while (room := self._length - used) >= _REST:
-                sample = (self._sample(room, chance) if room >= _SMALLEST else self._filling(room, chance))[
-                    :room
-                ]
+                choose = self._sample if room >= _SMALLEST else self._filling
+                sample = choose(room, chance)[:room]
                 row[used : used + len(sample)] = sample
                 used += len(sample)
         return rows
@@ -162,69 +165,69 @@ def run(recipe: Recipe, run: Run, say: Say) -> None:
         TrainingError: the corpus or the tokenizer is missing.
     """
     corpus, tokenizer, folder = run.path("corpus"), run.path("tokenizer"), run.path("pack")
-    load(tokenizer)
+    spelling = load(tokenizer)
     folder.mkdir(exist_ok=True)
     length = recipe.model.context + 1
-    _write_shards(
-        recipe, corpus, tokenizer, {folder / "validation.bin": recipe.pack.validation_tokens // length}, say
-    )
+    held = {folder / "validation.bin": recipe.pack.validation_tokens // length}
+    _write_shards(recipe, "validation", corpus, spelling, held, say)
     left, shards = recipe.pack.tokens // length, {}
     each = max(1, recipe.pack.shard_tokens // length)
     for number in range(math.ceil(left / each)):
         shards[folder / f"train-{number:03}.bin"] = min(each, left - number * each)
     for stale in set(folder.glob("train-*.bin")) - shards.keys():
         stale.unlink()
-    _write_shards(recipe, corpus, tokenizer, shards, say)
+    _write_shards(recipe, "train", corpus, spelling, shards, say)
 
 
-def _write_shards(recipe: Recipe, corpus: Path, tokenizer: Path, shards: dict[Path, int], say: Say) -> None:
+def _write_shards(
+    recipe: Recipe, split: Split, corpus: Path, spelling: Tokenizer, shards: dict[Path, int], say: Say
+) -> None:
     row_bytes = 2 * (recipe.model.context + 1)
-    missing = {
-        path: rows
+    jobs = [
+        (path, rows)
         for path, rows in shards.items()
         if not path.exists() or path.stat().st_size != rows * row_bytes
-    }
-    if not missing:
+    ]
+    if not jobs:
         return
-    split: Split = "validation" if next(iter(missing)).stem == "validation" else "train"
     say(f"pack: reading the {split} documents", None)
     documents = Documents(list(read(corpus, split)), recipe.pack.shares)
     if not documents.all:
         raise TrainingError(f"The corpus in {corpus} has no {split} documents.")
-    jobs = list(missing.items())
+    packer = Packer(recipe.pack, recipe.model.context, spelling, documents)
     workers = min(recipe.pack.processes, len(jobs))
     # Forked, so that the documents are there only once.
     context: Any = get_context("fork")
-    finished = context.SimpleQueue()
-    packers = [
-        context.Process(target=_pack, args=(recipe, tokenizer, documents, jobs[first::workers], finished))
+    finished = context.Queue()
+    processes = [
+        context.Process(target=_pack, args=(packer, recipe.seed, jobs[first::workers], finished), daemon=True)
         for first in range(workers)
     ]
-    for packer in packers:
-        packer.start()
+    for process in processes:
+        process.start()
     for done in range(len(jobs)):
-        name = finished.get()
-        if name is None:
-            raise TrainingError("A process that packed was ended: is there memory enough?")
-        say(f"pack: {name}", (done + 1) / len(jobs))
-    for packer in packers:
-        packer.join()
+        say(f"pack: {_next(finished, processes)}", (done + 1) / len(jobs))
+    for process in processes:
+        process.join()
 
 
-def _pack(
-    recipe: Recipe, folder: Path, documents: Documents, jobs: list[tuple[Path, int]], finished: Any
-) -> None:
-    try:
-        tokenizer = Tokenizer(folder / "tokenizer.json", load(folder)[1])
-        packer = Packer(recipe.pack, recipe.model.context, tokenizer, documents)
-        for path, rows in jobs:
-            partial = path.with_suffix(".new")
-            packer.rows(rows, Random(f"{recipe.seed}:{path.name}")).tofile(partial)
-            partial.replace(path)
-            finished.put(path.name)
-    except BaseException:
-        finished.put(None)
-        raise
+def _next(finished: Any, processes: Sequence[Any]) -> str:
+    """The name of the next shard that is written; a process that died, of lack of memory perhaps, will not tell."""
+    while True:
+        try:
+            name: str = finished.get(timeout=_LOOK_S)
+            return name
+        except Empty:
+            if any(process.exitcode for process in processes):
+                raise TrainingError("A process that packed was ended: is there memory enough?") from None
+
+
+def _pack(packer: Packer, seed: int, jobs: Sequence[tuple[Path, int]], finished: Any) -> None:
+    for path, rows in jobs:
+        partial = path.with_suffix(".new")
+        packer.rows(rows, Random(f"{seed}:{path.name}")).tofile(partial)
+        partial.replace(path)
+        finished.put(path.name)
 
 
 def shards(folder: Path, context: int) -> list[Any]:

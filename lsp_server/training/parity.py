@@ -10,12 +10,9 @@ from typing import Literal
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from lsp_server.engine.protocol import Engine, Logits
-
-Network = Callable[[Sequence[int]], npt.NDArray[np.float32]]
-"""Token ids to a row of logits behind each of them, shape (time, vocabulary)."""
+from lsp_server.training.bits import Network
 
 Against = Literal["file", "training"]
 

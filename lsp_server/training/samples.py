@@ -14,7 +14,7 @@ from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.prompt.render import Budget, budget
 from lsp_server.prompt.templates import offhand
 from lsp_server.prompt.window import EDGE_STEP, Window, window
-from lsp_server.training.holes import Hole
+from lsp_server.training.holes import Hole, indent
 
 END, MIDDLE, REPOSITORY = "<|endoftext|>", "<|fim_middle|>", "<|repo_name|>"
 
@@ -134,17 +134,13 @@ def _outline(lines: Sequence[str], first: int) -> list[str]:
         return []
     imports = [line for line in lines[:first] if _IMPORT.match(line)][:_IMPORTS]
     headers: list[str] = []
-    indent = _indent(lines[first]) if first < len(lines) else 0
+    level = indent(lines[first]) if first < len(lines) else 0
     for number in range(first - 1, max(-1, first - _REACH), -1):
-        if not indent:
+        if not level:
             break
         line = lines[number]
-        if line.strip() and _indent(line) < indent:
-            indent = _indent(line)
+        if line.strip() and indent(line) < level:
+            level = indent(line)
             headers.insert(0, line)
     text = "".join((*imports, *headers))
     return [text] if text else []
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))

@@ -11,9 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from lsp_server.base.errors import TrainingError
+from lsp_server.base.errors import ModelError, TrainingError
+from lsp_server.engine.tokenizer import Tokenizer as Spelling
 from lsp_server.training.documents import Document, read
 from lsp_server.training.recipe import Recipe
 from lsp_server.training.run import Run
@@ -128,16 +130,16 @@ def _characters_per_token(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
     return round(sum(map(len, texts)) / max(tokens, 1), 3)
 
 
-def load(folder: Path) -> tuple[Tokenizer, dict[str, int]]:
-    """What ``run`` wrote, and the ids of the special tokens.
+def load(folder: Path) -> Spelling:
+    """What ``run`` wrote, as the product reads it.
 
     Raises:
         TrainingError: it is not there, or damaged.
     """
     try:
-        special: dict[str, int] = json.loads((folder / "special.json").read_bytes())
-        return Tokenizer.from_file(str(folder / "tokenizer.json")), special
-    except Exception as error:  # the library raises bare Exception
+        special = msgspec.json.decode((folder / "special.json").read_bytes(), type=dict[str, int])
+        return Spelling(folder / "tokenizer.json", special)
+    except (OSError, msgspec.MsgspecError, ModelError) as error:
         raise TrainingError(
-            f"The tokenizer in {folder} cannot be read: {error}. Run 'tokenizer' again."
+            f"The tokenizer in {folder} cannot be used: {error} Run the stage 'tokenizer' again."
         ) from error
