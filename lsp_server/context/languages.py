@@ -9,6 +9,7 @@ from PyPI, named in ``language.toml``. Of languages without a folder only their 
 
 import fnmatch
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: of the folder.
         ids: editors' language ids.
         patterns: file names, as for ``fnmatch``.
-        module: of the PyPI package with the parser.
+        module, function: of the PyPI package with the parser.
         indent_unit: columns of one level, where a file does not tell.
         line_comments: what starts a comment up to the line's end.
         strings: string delimiters, longer ones first; those of three characters may span lines.
@@ -57,6 +58,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         block_openers: words that a line which opens a block begins with; any, when empty.
         keywords: words that a bracket may follow without being a call's.
         class_words, function_words: what stands in front of a definition's name; may be two words.
+        receivers: what methods call their object.
         member_access: what stands between an object and the name of its part.
         builtins: names that need not be bound anywhere; of a language without them, unbound names are not known.
         opaque: what makes a file's names unknowable where it stands anywhere in it.
@@ -66,6 +68,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ids: tuple[_Word, ...] = ()
     patterns: tuple[_Word, ...] = ()
     module: str = ""
+    function: str = "language"
     indent_unit: Annotated[int, Meta(ge=1, le=16)] = 4
     line_comments: tuple[_Word, ...] = ("//", "#")
     strings: tuple[_Word, ...] = ('"', "'", "`")
@@ -75,6 +78,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keywords: tuple[_Word, ...] = ()
     class_words: tuple[_Word, ...] = ()
     function_words: tuple[_Word, ...] = ()
+    receivers: tuple[_Word, ...] = ()
     member_access: tuple[_Word, ...] = (".",)
     builtins: frozenset[_Word] = frozenset()
     opaque: tuple[_Word, ...] = ()
@@ -92,12 +96,12 @@ class Grammar:
         GrammarError: the parser's package is missing or of another age, or a query does not fit it.
     """
 
-    def __init__(self, about: Language, imports: str, names: str, uses: str = "") -> None:
+    def __init__(self, about: Language, queries: Mapping[str, str]) -> None:
         self.about = about
         advice = f"Code in {about.name} is read as plain text."
         try:
             module = importlib.import_module(about.module)
-            self.language = tree_sitter.Language(module.language())
+            self.language = tree_sitter.Language(getattr(module, about.function)())
         except (ImportError, AttributeError) as error:
             raise GrammarError(
                 f"The grammar for {about.name} is not installed: {error}. {advice} "
@@ -110,13 +114,20 @@ class Grammar:
             ) from error
         try:
             # One query, since each costs a microsecond a statement.
-            self.query = tree_sitter.Query(self.language, f"{imports}\n{names}")
-            self.uses = tree_sitter.Query(self.language, uses) if uses else None
+            self.query = tree_sitter.Query(
+                self.language, queries.get("imports", "") + queries.get("names", "")
+            )
+            self.uses = self._query(queries.get("uses"))
+            self.symbols = self._query(queries.get("symbols"))
+            self.references = self._query(queries.get("references"))
         except ValueError as error:
             raise GrammarError(
                 f"A query in grammars/{about.name} does not fit {about.module}: {error}. {advice} "
                 "Install Offhand again."
             ) from error
+
+    def _query(self, text: str | None) -> tree_sitter.Query | None:
+        return None if text is None else tree_sitter.Query(self.language, text)
 
 
 class Grammars:
@@ -178,15 +189,14 @@ class Grammars:
                 raise GrammarError(self._broken[name])
             folder = self._folder / name
             try:
-                imports = (folder / "imports.scm").read_text(encoding="utf-8")
-                names = (folder / "names.scm").read_text(encoding="utf-8")
-                has_uses = bool(self._languages[name].builtins)
-                uses = (folder / "uses.scm").read_text(encoding="utf-8") if has_uses else ""
+                queries = {
+                    path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.scm"))
+                }
             except (OSError, UnicodeDecodeError) as error:
                 raise GrammarError(
                     f"A query of grammars/{name} cannot be read: {error}. Install Offhand again."
                 ) from error
-            self._loaded[name] = Grammar(self._languages[name], imports, names, uses)
+            self._loaded[name] = Grammar(self._languages[name], queries)
         return self._loaded[name]
 
 
