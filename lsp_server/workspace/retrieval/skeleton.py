@@ -1,0 +1,44 @@
+"""What is shown of a definition: its signature and the first words of its documentation; of a class, its members' too.
+
+Cuts source text at the borders that an outline names. Does not know why it is shown.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from lsp_server.context.symbols import CLASSES, Definition
+
+#: A signature or a field is shown on one line of so many characters at most.
+_LINE = 160
+
+Text = Callable[[int, int], str]
+
+
+def lines(definition: Definition | None, members: Sequence[Definition], text: Text, comment: str) -> list[str]:
+    """The skeleton of a definition, or of a file (none): a class's fields on one line, then its methods.
+
+    Args:
+        members: of the class or the file.
+        text: gives the source between two bytes.
+        comment: what begins a comment in the language.
+    """
+    shown = [] if definition is None else [signature(definition, text)]
+    indent = "" if definition is None else "    "
+    fields = [one for one in members if one.kind == "field"]
+    if fields:
+        names = dict.fromkeys(f"{one.name}: {one.type}" if one.type else one.name for one in fields)
+        shown.append(f"{indent}{comment} {', '.join(names)}".rstrip())
+    shown += [indent + signature(one, text) for one in members if one.kind != "field"]
+    return list(dict.fromkeys(shown))
+
+
+def signature(one: Definition, text: Text) -> str:
+    """A definition's head on one line."""
+    if one.kind in CLASSES or one.kind in ("function", "method", "constructor", "macro"):
+        head = text(one.start, one.head_end)
+        head = re.sub(r"(#|//).*", "", head)
+    else:
+        head = text(one.start, min(one.end, one.start + 4 * _LINE)).partition("\n")[0]
+    head = " ".join(head.split())
+    head = re.sub(r"(?<=[(\[{]) |,? (?=[)\]}])", "", head)
+    return head if len(head) <= _LINE else head[:_LINE].rstrip() + " ..."
