@@ -127,7 +127,7 @@ class Resolver:
         """The members of a class, in the order of its file; of a file, what is at its top."""
         if found.definition is None:
             outline = self._index.outline(found.path)
-            return [one for one in outline.definitions if not one.owner] if outline else []
+            return [one for one in outline.definitions if not one.owner and not one.name.startswith("__")] if outline else []
         return [one for path, one in self._index.members(found.definition.name) if path == found.path]
 
     def _member_value(self, found: Found, name: str) -> list[Found]:

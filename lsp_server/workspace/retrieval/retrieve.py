@@ -24,6 +24,9 @@ _WORD = re.compile(r"[^\W\d]\w*")
 #: Of reciprocal rank fusion: how little the first ranks differ.
 _K = 10
 
+#: Lines of a skeleton beyond which there is a brief form.
+_LONG = 8
+
 #: What a source's first place is worth, against the others'.
 WEIGHTS = {"receiver": 4.0, "base": 2.5, "definition": 2.0, "module": 1.5, "similar": 1.0}
 
@@ -44,6 +47,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         path: of the file, as the index has it.
         text: whole lines.
+        brief: the same with less of it, where it is long; empty otherwise.
         source: what found it.
         score: the higher the better; comparable within one answer.
     """
@@ -52,6 +56,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     text: str
     source: str
     score: float
+    brief: str = ""
 
 
 def retrieve(index: Similar, wants: Wants, tails: Tails, without: frozenset[str] = frozenset()) -> list[Piece]:
@@ -137,9 +142,14 @@ def _piece(
                 return None
         if source == "definition" and found.is_class:
             members = [one for one in members if not one.name.startswith("_") or one.name == "__init__"]
-    rows = skeleton.lines(found.definition, members, lambda start, end: index.text(found.path, start, end), "#")
-    text = "\n".join(rows)
-    return Piece(found.path, text, source, 0.0) if text else None
+    def text(start: int, end: int) -> str:
+        return index.text(found.path, start, end)
+
+    rows = skeleton.lines(found.definition, members, text, "#")
+    if not rows:
+        return None
+    brief = skeleton.brief(found.definition, members, text, "#") if len(rows) > _LONG else []
+    return Piece(found.path, "\n".join(rows), source, 0.0, "\n".join(brief))
 
 
 def _similar(index: Similar, wants: Wants, near: dict[str, float]) -> list[Piece]:

@@ -32,6 +32,15 @@ def lines(definition: Definition | None, members: Sequence[Definition], text: Te
     return list(dict.fromkeys(shown))
 
 
+def brief(definition: Definition | None, members: Sequence[Definition], text: Text, comment: str) -> list[str]:
+    """The same as ``lines``, of the members the names only."""
+    shown = [] if definition is None else [signature(definition, text)]
+    indent = "" if definition is None else "    "
+    names = dict.fromkeys(one.name + ("()" if one.kind in ("function", "method") else "") for one in members)
+    shown.append(f"{indent}{comment} {', '.join(names)}".rstrip())
+    return shown
+
+
 def signature(one: Definition, text: Text) -> str:
     """A definition's head on one line."""
     if one.kind in CLASSES or one.kind in ("function", "method", "constructor", "macro"):
