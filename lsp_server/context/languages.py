@@ -61,6 +61,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         class_words, function_words: what stands in front of a definition's name; may be two words.
         receivers: what methods call their object.
         member_access: what stands between an object and the name of its part.
+        importers: functions that import what their argument names.
         constructors: names of methods that make an object.
         telling: decorators that say how a definition is used, so that they belong to its signature.
         kinds: what a definition is (``symbols.Kind``) that has a decorator, a base or a type of this name.
@@ -85,6 +86,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     function_words: tuple[_Word, ...] = ()
     receivers: tuple[_Word, ...] = ()
     member_access: tuple[_Word, ...] = (".",)
+    importers: tuple[_Word, ...] = ()
     constructors: tuple[_Word, ...] = ()
     telling: frozenset[_Word] = frozenset()
     kinds: dict[_Word, _Word] = {}

@@ -7,12 +7,14 @@ Asks ``grammars/<language>/symbols.scm``. Each pattern there is one of:
   receiver, Rust's ``impl``), ``@type`` (declared, returned, or what is called to make it), ``@base`` (what a class
   builds on), ``@receiver`` (it counts only where this is one of the language's ``receivers``: ``self.x = ...``) and
   ``@doc`` (its documentation, where that is not a comment right above). Kinds are those of ``KINDS``. Several patterns
-  may match one name: what each knows is put together, the first kind counts.
+  may match one name: what each knows is put together; the kind is that of the pattern that stands first.
 - ``@whole`` around the ``@name`` of a definition: what else belongs to it (``export``, decorators), maybe with
   ``@decorator``. ``@above`` is the same for what merely stands in front of a definition (Rust's attributes).
 - ``@extends`` around ``@name`` and ``@base``: one more base of a class, which may be defined elsewhere in the file.
 - ``@import`` with ``@module``, and ``@name`` and ``@alias`` where one name is taken from it (``*``: all); or with
-  ``@paths``, which ends with the name and may hold groups in braces: ``a::{b, c as d}``.
+  ``@paths``, which ends with the name and may hold groups in braces: ``a::{b, c as d}``. ``@default`` is what the
+  module's default is called here. ``@importer`` is a function; it counts only where it is one of the language's
+  ``importers``.
 - ``@variable`` with ``@type``: the type that the text gives a name.
 
 Does not know other files, scopes or cursors. Pure.
@@ -122,7 +124,9 @@ def outline(grammar: Grammar, source: bytes, root: tree_sitter.Node) -> Outline:
     for pattern, match in tree_sitter.QueryCursor(grammar.symbols).matches(root):
         reader.read(pattern, match)
     definitions = _definitions(grammar.about, source, reader)
-    types = sorted(reader.types.values(), key=lambda one: one.at)
+    types = sorted(
+        (one for at, one in reader.types.items() if at not in reader.imported), key=lambda one: one.at
+    )
     return Outline(definitions, tuple(reader.imports)[:MAX_IMPORTS], tuple(types[:MAX_DEFINITIONS]))
 
 
@@ -135,6 +139,7 @@ class _Found(msgspec.Struct):
     name: str
     at: int
     kind: str = ""
+    pattern: int = 0
     start: int = 0
     head_start: int = 0
     head_end: int = 0
@@ -144,7 +149,7 @@ class _Found(msgspec.Struct):
     doc: tuple[int, int] = (0, 0)
     bases: list[str] = []
     whole: tuple[int, int] | None = None
-    decorators: list[tuple[int, str]] = []
+    decorators: list[tuple[int, int, str]] = []
     is_function: bool = False
 
 
@@ -156,6 +161,7 @@ class _Reader:
         self.imports: dict[Import, None] = {}
         self.types: dict[int, Typed] = {}
         self.above: dict[int, int] = {}
+        self.imported: set[int] = set()
         self._about, self._source = about, source
         self._roles: dict[int, str] = {}
 
@@ -175,9 +181,9 @@ class _Reader:
             node = match["above"][0]
             self.above[node.end_byte] = node.start_byte
         else:
-            self._definition(role, match)
+            self._definition(pattern, role, match)
 
-    def _definition(self, role: str, match: _Match) -> None:
+    def _definition(self, pattern: int, role: str, match: _Match) -> None:
         name = match["name"][0]
         at = name.start_byte
         if not 0 < name.end_byte - at <= MAX_NAME:
@@ -191,18 +197,19 @@ class _Reader:
             node = match["whole"][0]
             one.whole = (node.start_byte, node.end_byte)
             for node in match.get("decorator", ()):
-                one.decorators.append((node.start_byte, type_name(self._about, self._text(node))))
+                name_of_it = type_name(self._about, self._text(node))
+                one.decorators.append((node.start_byte, node.end_byte, name_of_it))
             return
         if "base" in match:
             one.bases += filter(None, (path(self._text(node)) for node in match["base"]))
         if role == "extends":
             return
-        if not one.kind:
+        if not one.kind or pattern < one.pattern:
             node = match[role][0]
-            one.kind = role.removeprefix("definition.")
+            one.kind, one.pattern = role.removeprefix("definition."), pattern
             one.is_function = one.kind in FUNCTIONS
             one.start = one.head_start = node.start_byte
-            one.head_end = one.end = node.end_byte
+            one.head_end, one.end = one.head_end or node.end_byte, node.end_byte
         if "body" in match:
             one.head_end = match["body"][0].start_byte
         elif "head" in match:
@@ -215,13 +222,21 @@ class _Reader:
             one.type = self._type(match)
 
     def _import(self, match: _Match) -> None:
+        if "importer" in match and self._text(match["importer"][0]) not in self._about.importers:
+            return
         if "paths" in match:
             found = expand(self._text(match["paths"][0]))
         else:
-            module, name, alias = (
-                self._text(match[part][0]) if part in match else "" for part in ("module", "name", "alias")
+            module, name, alias, default = (
+                self._text(match[part][0]) if part in match else ""
+                for part in ("module", "name", "alias", "default")
             )
-            found = [(module.strip("\"'`<>"), name, "" if alias == (name or module) else alias)]
+            module = module.strip("\"'`<>")
+            if default:
+                name, alias = "default", default
+            if "alias" in match:
+                self.imported.add(match["alias"][0].start_byte)
+            found = [(module, name, "" if alias == (name or module) else alias)]
         for one in found:
             if one[0] and max(map(len, one)) <= MAX_NAME:
                 self.imports[Import(*one)] = None
@@ -248,8 +263,10 @@ def _definitions(about: Language, source: bytes, reader: _Reader) -> tuple[Defin
     around: list[_Found] = []
     members: dict[tuple[str, str, str, int], Definition] = {}
     for one in sorted(_whole(about, source, reader), key=lambda one: (one.start, -one.end)):
-        while around and around[-1].end <= one.start:
-            around.pop()
+        while around and (
+            around[-1].end <= one.start or (around[-1].start, around[-1].end) == (one.start, one.end)
+        ):
+            around.pop()  # it is over, or declared by the same statement
         kept = _place(about, one, around)
         if one.type and one.kind in ("variable", "constant") and not one.owner:
             reader.types.setdefault(one.at, Typed(one.name, one.type, one.at))
@@ -274,7 +291,7 @@ def _definitions(about: Language, source: bytes, reader: _Reader) -> tuple[Defin
 
 def _whole(about: Language, source: bytes, reader: _Reader) -> list[_Found]:
     """The definitions with all that belongs to them, and what they are by it."""
-    found = [one for one in reader.found.values() if one.kind]
+    found = [one for one in reader.found.values() if one.kind and one.at not in reader.imported]
     classes = {one.name: one for one in found if one.kind in CLASSES}
     for one in reader.found.values():
         if one.bases and not one.kind and one.name in classes:
@@ -282,20 +299,18 @@ def _whole(about: Language, source: bytes, reader: _Reader) -> list[_Found]:
     for one in found:
         if one.whole is not None:
             one.start, one.end = one.whole
-            if not one.decorators:
-                one.head_start = one.start
-            one.head_start = min(
-                [one.head_start, *(at for at, name in one.decorators if name in about.telling)]
-            )
+            one.head_start = _head_start(about, source, one)
         while reader.above:
             above = reader.above.get(_behind(source, one.start))
             if above is None:
                 break
             one.start = above
+        if not one.type and one.at in reader.types:
+            one.type = reader.types[one.at].type
         if one.kind == "class":
             telling = [base.rpartition(".")[2] for base in one.bases]
         elif one.is_function:
-            telling = [name for _, name in one.decorators]
+            telling = [name for _, _, name in one.decorators]
         else:
             telling = [one.type]
         told = next((name for name in telling if name in about.kinds), None)
@@ -317,7 +332,7 @@ def _place(about: Language, one: _Found, around: list[_Found]) -> bool:
     is_local = bool(functions) or any(other.is_function for other in around[:depth])
     if functions and one.kind == "field" and not any(other.is_function for other in around[: max(depth, 0)]):
         # Set in a method; or in a function that makes objects.
-        maker = functions[-1]
+        maker = functions[0]
         one.owner = one.owner or maker.owner or (maker.name if maker.name[0].isupper() else "")
         return bool(one.owner)
     if not one.owner and outer is not None and not functions:
@@ -333,6 +348,18 @@ def _place(about: Language, one: _Found, around: list[_Found]) -> bool:
         if one.kind == "field" and outer is not None and outer.kind == "enum":
             one.kind, one.type = "constant", outer.name
     return not is_local and (one.kind != "field" or bool(one.owner))
+
+
+def _head_start(about: Language, source: bytes, one: _Found) -> int:
+    """Where a signature begins: with the first decorator that tells something, behind the others."""
+    head = one.start
+    for start, end, name in one.decorators:
+        if name in about.telling or start != head:
+            break
+        head = end
+        while source[head : head + 1].isspace():
+            head += 1
+    return head
 
 
 def _head_end(source: bytes, one: _Found) -> int:
