@@ -16,13 +16,13 @@ from lsp_server.completion.cache import Place
 from lsp_server.completion.look import View
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
-from lsp_server.completion.types import Candidate
+from lsp_server.completion.types import Candidate, Gathered
 from lsp_server.context.types import Context
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Finished, Partial, Step, Stop
 from lsp_server.models.manifest import Manifest
 from lsp_server.prompt.render import budget, outline, render
-from lsp_server.prompt.window import window
+from lsp_server.prompt.window import Window, window
 
 #: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
 _LINE_TOKENS, _BLOCK_TOKENS = 48, 96
@@ -42,14 +42,25 @@ class Prompt(msgspec.Struct, frozen=True):
     snippet: str
 
 
-def prompt_of(manifest: Manifest, view: View) -> Prompt:
+def capacity_of(manifest: Manifest) -> int:
+    """Tokens that a model's prompt may have."""
+    return manifest.context_length - _BLOCK_TOKENS
+
+
+def seen(manifest: Manifest, view: View, gathered: Gathered = Gathered()) -> Window:
+    """What a prompt shows of the document itself."""
+    snapshot, most = view.snapshot, budget(capacity_of(manifest), gathered.tokens)
+    return window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
+
+
+def prompt_of(manifest: Manifest, view: View, gathered: Gathered) -> Prompt:
     """What a model is asked about a cursor."""
-    snapshot, most = view.snapshot, budget(manifest.context_length - _BLOCK_TOKENS)
-    seen = window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
-    snippet = outline(view.context.imports, view.scopes_around(seen.first_line)) if seen.first_line else ""
+    snapshot, most = view.snapshot, budget(capacity_of(manifest), gathered.tokens)
+    shown = seen(manifest, view, gathered)
+    snippet = outline(view.context.imports, view.scopes_around(shown.first_line)) if shown.first_line else ""
     snippets = ((snapshot.path, snippet),) if snippet else ()
-    parts = render(manifest.template, seen, snapshot.path, snippets, most)
-    return Prompt(parts, snippet)
+    pieces = [(one.path, one.text) for one in gathered.snippets]
+    return Prompt(render(manifest.template, shown, snapshot.path, snippets, most, pieces), snippet)
 
 
 async def ask(

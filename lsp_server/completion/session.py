@@ -18,7 +18,7 @@ from lsp_server.completion import gate
 from lsp_server.completion.adaptation import Adaptation
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.trace import Trace
-from lsp_server.completion.types import Snapshot, Suggestion
+from lsp_server.completion.types import Gathered, Snapshot, Suggestion
 from lsp_server.context.languages import Grammar, Grammars
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Stage
@@ -125,6 +125,7 @@ class Session:
         self.started = asyncio.Event()
         self.workspace: WorkspaceTree | None = None
         self.ignored: dict[str, bool] = {}
+        self.gathered: dict[str, Gathered] = {}
         self.deleted: deque[list[str]] = deque()
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.speculation: asyncio.Task[None] | None = None

@@ -52,6 +52,42 @@ class Candidate(msgspec.Struct, frozen=True):
     by_memory: bool = False
 
 
+class Snippet(msgspec.Struct, frozen=True):
+    """A piece of another file that stands in the prompt.
+
+    Attributes:
+        path: of the file, absolute.
+        source: what found it, see ``workspace.retrieval``.
+        score: how much it is needed; the higher the more.
+        tokens: that it has there, its heading included.
+    """
+
+    path: str
+    text: str
+    source: str
+    score: float
+    tokens: int
+
+
+class Gathered(msgspec.Struct, frozen=True):
+    """The pieces of other files for one document, frozen while somebody types.
+
+    Attributes:
+        place: what the cursor was in when they were looked for.
+        receivers: names whose members were looked for.
+        snippets: in the order of the prompt, the most needed last.
+    """
+
+    place: tuple[str, ...] = ()
+    receivers: frozenset[str] = frozenset()
+    snippets: tuple[Snippet, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """All tokens that they take."""
+        return sum(one.tokens for one in self.snippets)
+
+
 class Surroundings(msgspec.Struct, frozen=True):
     """All that a filter may look at.
 

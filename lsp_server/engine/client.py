@@ -22,6 +22,8 @@ from lsp_server.engine.messages import (
     Cancel,
     Complete,
     Finished,
+    Fit,
+    Fitted,
     Forget,
     Learn,
     Learnt,
@@ -65,8 +67,8 @@ _PATIENCE_S = 0.5
 
 
 class _Request(msgspec.Struct):
-    answer: asyncio.Future[Finished | None]
-    on_partial: Callable[[Partial], None] | None
+    answer: asyncio.Future[Any]
+    on_partial: Callable[[Partial], None] | None = None
 
 
 class WorkerClient:
@@ -179,6 +181,33 @@ class WorkerClient:
             logger.warning("The worker hangs and is replaced.")
             worker.kill()
         return None
+
+    async def fit(self, parts: tuple[Part, ...], seconds: float) -> Fitted | None:
+        """Count the tokens of some parts, and cut those that are over their limits.
+
+        Args:
+            seconds: longest wait, for a worker that is still starting too.
+
+        Returns:
+            ``None`` when no worker answered in time.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        worker = await self._answering(deadline)
+        if worker is None:
+            return None
+        request = Fit(next(self._ids), parts)
+        answer: asyncio.Future[Fitted | None] = loop.create_future()
+        self._requests[request.id] = _Request(answer)
+        try:
+            worker.send(request)
+            await asyncio.wait((answer,), timeout=deadline - loop.time())
+        except EngineError:
+            return None
+        finally:
+            if not answer.done():
+                answer.cancel()
+        return None if answer.cancelled() else answer.result()
 
     async def _answering(self, deadline: float) -> process.Process | None:
         """The worker, once it can answer; ``None`` if there is none by the deadline (the loop's clock)."""
@@ -348,6 +377,10 @@ class WorkerClient:
         self._heard = asyncio.get_running_loop().time()
         if isinstance(message, Finished):
             self._finish(message)
+        elif isinstance(message, Fitted):
+            counted = self._requests.pop(message.id, None)
+            if counted is not None and not counted.answer.done():
+                counted.answer.set_result(None if message.error else message)
         elif isinstance(message, Partial):
             request = self._requests.get(message.id)
             if request is not None and request.on_partial is not None and not request.answer.done():

@@ -95,6 +95,16 @@ class Decoder:
         stable, rest = self.tokenizer.split_for_healing(parts[-1].text)
         return ids + limited(stable, parts[-1]), rest
 
+    def fit(self, part: Part) -> tuple[str, int]:
+        """What is left of a part within its limit, and how many tokens that has."""
+        if part.special:
+            return part.text, 1
+        ids = self.tokenizer.encode(part.text)
+        left = limited(ids, part)
+        if len(left) == len(ids):
+            return part.text, len(ids)
+        return b"".join(self.tokenizer.bytes[token] for token in left).decode(errors="ignore"), len(left)
+
     def _special(self, part: Part) -> list[int]:
         token = self.tokenizer.special.get(part.text)
         if token is None:

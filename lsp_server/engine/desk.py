@@ -20,6 +20,8 @@ from lsp_server.engine.memory.store import Memory
 from lsp_server.engine.messages import (
     Complete,
     Finished,
+    Fit,
+    Fitted,
     Forget,
     Learn,
     Learnt,
@@ -110,6 +112,13 @@ class Desk:
         if self._alone is not None and self._reader is not None:
             self._alone.memory.forget(message.documents)
             self._reader.tidy()
+
+    def fit(self, request: Fit) -> Fitted:
+        """Count tokens, and cut what has too many."""
+        if self._alone is None:
+            return Fitted(request.id, error="No model is loaded.")
+        fitted = [self._alone.fit(part) for part in request.parts]
+        return Fitted(request.id, tuple(text for text, _ in fitted), tuple(tokens for _, tokens in fitted))
 
     def answer(self, request: Complete, arrived: float) -> Finished:
         """Complete; with the memory alone while there is no model, or where the time was over before it said a word."""

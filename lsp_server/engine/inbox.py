@@ -18,6 +18,7 @@ from lsp_server.engine.framing import LENGTH, length, to_worker
 from lsp_server.engine.messages import (
     Cancel,
     Complete,
+    Fit,
     Forget,
     Learn,
     Load,
@@ -45,7 +46,7 @@ class Opened(msgspec.Struct, frozen=True):
     answer: Loaded | LoadFailed
 
 
-Work: TypeAlias = Load | Complete | Remember | Learn | Forget | Opened
+Work: TypeAlias = Load | Complete | Fit | Remember | Learn | Forget | Opened
 
 
 class Inbox:

@@ -91,6 +91,13 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
     without: tuple[Stage, ...] = ()
 
 
+class Fit(msgspec.Struct, frozen=True, tag="fit"):
+    """Count the tokens of some parts, and cut those that are over their limits; answered by ``Fitted``."""
+
+    id: int
+    parts: tuple[Part, ...]
+
+
 class Remember(msgspec.Struct, frozen=True, tag="remember"):
     """Learn a text for the copy memory, in place of what was known of the document. Not answered.
 
@@ -131,7 +138,7 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     id: int
 
 
-ToWorker = Load | Complete | Remember | Learn | Forget | Cancel
+ToWorker = Load | Complete | Fit | Remember | Learn | Forget | Cancel
 
 
 # --- worker to server
@@ -227,4 +234,19 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     error: str = ""
 
 
-ToServer = Loaded | LoadFailed | Learnt | Partial | Finished
+class Fitted(msgspec.Struct, frozen=True, tag="fitted"):
+    """The answer to ``Fit``.
+
+    Attributes:
+        texts: of each part what is left of it; of a special token its name.
+        tokens: of each of them.
+        error: set when the tokens could not be counted; then there are no texts.
+    """
+
+    id: int
+    texts: tuple[str, ...] = ()
+    tokens: tuple[int, ...] = ()
+    error: str = ""
+
+
+ToServer = Loaded | LoadFailed | Learnt | Partial | Finished | Fitted

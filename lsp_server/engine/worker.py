@@ -15,7 +15,7 @@ from typing import BinaryIO
 from lsp_server.engine.desk import Desk
 from lsp_server.engine.framing import frame
 from lsp_server.engine.inbox import Inbox, Opened
-from lsp_server.engine.messages import Forget, Learn, Load, Remember, ToServer
+from lsp_server.engine.messages import Fit, Forget, Learn, Load, Remember, ToServer
 
 #: Longest time that a thread which reads files keeps the interpreter from the one that completes (s). Python's default
 #: of 5 ms is more than a token takes.
@@ -62,6 +62,8 @@ def serve(inbox: Inbox, send: Callable[[ToServer], None]) -> None:
             desk.learn(message)
         elif isinstance(message, Forget):
             desk.forget(message)
+        elif isinstance(message, Fit):
+            send(desk.fit(message))
         else:
             send(desk.answer(message, arrived))
             inbox.done(message.id)

@@ -8,10 +8,17 @@ from lsp_server.base.errors import ModelError
 from lsp_server.base.parts import Part
 from lsp_server.context.types import Scope
 from lsp_server.prompt.templates import TEMPLATES
-from lsp_server.prompt.window import Window, model_text
+from lsp_server.prompt.window import CHARACTERS_PER_TOKEN, Window, model_text
 
 #: The file's own heading and the special tokens stay below this many tokens.
 _FRAME = 32
+
+
+#: Share of the prompt that pieces of other files may have in any case, and where the document leaves room.
+_PIECES, _MOST_PIECES = 0.25, 0.5
+
+#: Characters of the document that are counted at a time, so that a key seldom changes what room it leaves.
+_STEP = 256
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -22,11 +29,24 @@ class Budget(msgspec.Struct, frozen=True):
     prefix: int
 
 
-def budget(capacity: int) -> Budget:
-    """Share out the tokens that a prompt may have."""
-    capacity -= _FRAME
+def budget(capacity: int, pieces: int = 0) -> Budget:
+    """Share out the tokens that a prompt may have.
+
+    Args:
+        pieces: tokens that pieces of other files have taken already.
+    """
+    capacity -= _FRAME + pieces
     snippet, suffix = capacity // 6, capacity // 5
     return Budget(snippet, suffix, capacity - snippet - suffix)
+
+
+def room(capacity: int, window: Window) -> int:
+    """Tokens that pieces of other files may have beside a window."""
+    whole = capacity - _FRAME
+    needed = sum(
+        (-(-len(text) // _STEP) + 1) * _STEP / CHARACTERS_PER_TOKEN for text in (window.prefix, window.suffix)
+    )
+    return int(max(whole * _PIECES, min(whole * _MOST_PIECES, whole - needed)))
 
 
 def outline(imports: Sequence[str], scopes: Sequence[Scope]) -> str:
@@ -48,6 +68,7 @@ def render(
     path: str,
     snippets: Sequence[tuple[str, str]],
     most: Budget,
+    pieces: Sequence[tuple[str, str]] = (),
 ) -> tuple[Part, ...]:
     """Write a prompt.
 
@@ -55,6 +76,8 @@ def render(
         template: family name, as the model's manifest has it.
         path: of the file, "/" between its components.
         snippets: what else the model shall see, of this file or of others: path and text each.
+        most: for ``snippets`` and the window.
+        pieces: the same as ``snippets``, but already cut to what they may take.
 
     Returns:
         the parts in order; the last is the text before the cursor.
@@ -68,4 +91,4 @@ def render(
             f"The model's prompt template '{template}' is unknown to this version of Offhand. "
             f"Known: {', '.join(TEMPLATES)}. Install a newer version or choose another model."
         )
-    return lay_out(window, path, snippets, msgspec.structs.asdict(most))
+    return lay_out(window, path, snippets, msgspec.structs.asdict(most), pieces)

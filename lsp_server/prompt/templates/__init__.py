@@ -6,6 +6,8 @@ from lsp_server.base.parts import Part
 from lsp_server.prompt.templates import offhand
 from lsp_server.prompt.window import Window
 
-Template = Callable[[Window, str, Sequence[tuple[str, str]], dict[str, int]], tuple[Part, ...]]
+_Texts = Sequence[tuple[str, str]]
+
+Template = Callable[[Window, str, _Texts, dict[str, int], _Texts], tuple[Part, ...]]
 
 TEMPLATES: Mapping[str, Template] = {"offhand": offhand.render}

@@ -22,16 +22,23 @@ _COMPONENTS = 3
 
 
 def render(
-    window: Window, path: str, snippets: Sequence[tuple[str, str]], budget: dict[str, int]
+    window: Window,
+    path: str,
+    snippets: Sequence[tuple[str, str]],
+    budget: dict[str, int],
+    pieces: Sequence[tuple[str, str]] = (),
 ) -> tuple[Part, ...]:
     """Lay out one prompt.
 
     Args:
         path: of the file, "/" between its components.
         snippets: pieces of other places, path and text, in the order in which the model shall see them.
+        pieces: the same, of other files, already cut; they come first, as they change least.
         budget: most tokens of ``suffix``, of ``prefix``, and of all snippets with their headings (``snippet``).
     """
     parts: list[Part] = []
+    for origin, text in pieces:
+        parts += [*heading(origin), Part(f"{text}\n")]
     share = budget["snippet"] // max(len(snippets), 1) - HEADING
     for origin, text in snippets:
         if share > 0:

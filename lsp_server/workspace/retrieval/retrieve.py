@@ -17,6 +17,7 @@ import msgspec
 from lsp_server.context.symbols import Definition
 from lsp_server.context.wants import Wants
 from lsp_server.workspace.retrieval import skeleton
+from lsp_server.workspace.retrieval.piece import Piece
 from lsp_server.workspace.retrieval.resolve import Found, Index, Resolver, Tails
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -39,24 +40,6 @@ class Similar(Index, Protocol):
     ) -> list[tuple[str, int, int, float]]: ...  # noqa: D102
 
     def text(self, path: str, start: int, end: int) -> str: ...  # noqa: D102
-
-
-class Piece(msgspec.Struct, frozen=True, array_like=True):
-    """A piece of another file.
-
-    Attributes:
-        path: of the file, as the index has it.
-        text: whole lines.
-        brief: the same with less of it, where it is long; empty otherwise.
-        source: what found it.
-        score: the higher the better; comparable within one answer.
-    """
-
-    path: str
-    text: str
-    source: str
-    score: float
-    brief: str = ""
 
 
 def retrieve(index: Similar, wants: Wants, tails: Tails, without: frozenset[str] = frozenset()) -> list[Piece]:
