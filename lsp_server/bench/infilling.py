@@ -47,6 +47,7 @@ class Hole(msgspec.Struct, frozen=True):
         before, behind: the text around the hole.
         answer: what was there.
         others: paths and texts of other files, or parts of them.
+        project: name of the repository and its commit; empty where it is not told.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Hole(msgspec.Struct, frozen=True):
     behind: str
     answer: str
     others: tuple[tuple[str, str], ...] = ()
+    project: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -117,6 +119,7 @@ class _Chunks(msgspec.Struct):
 class _About(msgspec.Struct):
     task_id: str
     file: str
+    repository: str = ""
 
 
 class _CrossFile(msgspec.Struct):
@@ -162,6 +165,7 @@ def _hole(line: bytes) -> Hole:
         of_file(path, Grammars()) or LANGUAGES[0],
         *_cut(case.prompt, case.groundtruth, case.right_context),
         tuple(others.items()),
+        case.metadata.repository,
     )
 
 

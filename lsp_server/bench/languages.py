@@ -135,6 +135,21 @@ def identifiers(language: Spoken, before: str, text: str) -> list[str]:
     ]
 
 
+def names(language: Spoken, before: str, text: str) -> set[str]:
+    """The identifiers of a text that a program or a library must have made: no built-in names, nothing inside strings.
+
+    Args:
+        before: what stands in front of it on its line.
+    """
+    return {
+        word
+        for offset, kind, value in _tokens(language, before + text)
+        if kind in Name and kind not in Name.Builtin and offset + len(value) > len(before)
+        for word in value.replace(".", " ").replace("@", " ").split()
+        if word.isidentifier()
+    }
+
+
 def _tokens(language: Spoken, text: str) -> Iterator[Token]:
     # With a line end, which some lexers need to recognise a comment.
     tokens: Iterator[Token] = _lexer(language.lexer).get_tokens_unprocessed(text + "\n")

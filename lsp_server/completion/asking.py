@@ -47,20 +47,29 @@ def capacity_of(manifest: Manifest) -> int:
     return manifest.context_length - _BLOCK_TOKENS
 
 
-def seen(manifest: Manifest, view: View, gathered: Gathered = Gathered()) -> Window:
-    """What a prompt shows of the document itself."""
-    snapshot, most = view.snapshot, budget(capacity_of(manifest), gathered.tokens)
+def seen(capacity: int, view: View, gathered: Gathered) -> Window:
+    """What a prompt shows of the document itself.
+
+    Args:
+        capacity: tokens that the prompt may have.
+        gathered: what else stands in it.
+    """
+    snapshot, most = view.snapshot, budget(capacity, gathered.tokens)
     return window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
 
 
-def prompt_of(manifest: Manifest, view: View, gathered: Gathered) -> Prompt:
-    """What a model is asked about a cursor."""
-    snapshot, most = view.snapshot, budget(capacity_of(manifest), gathered.tokens)
-    shown = seen(manifest, view, gathered)
+def prompt_of(template: str, capacity: int, view: View, gathered: Gathered) -> Prompt:
+    """What a model is asked about a cursor; arguments as in ``seen``.
+
+    Args:
+        template: as in ``prompt.render.render``.
+    """
+    snapshot, most = view.snapshot, budget(capacity, gathered.tokens)
+    shown = seen(capacity, view, gathered)
     snippet = outline(view.context.imports, view.scopes_around(shown.first_line)) if shown.first_line else ""
     snippets = ((snapshot.path, snippet),) if snippet else ()
     pieces = [(one.path, one.text) for one in gathered.snippets]
-    return Prompt(render(manifest.template, shown, snapshot.path, snippets, most, pieces), snippet)
+    return Prompt(render(template, shown, snapshot.path, snippets, most, pieces), snippet)
 
 
 async def ask(

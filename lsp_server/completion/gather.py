@@ -5,20 +5,24 @@ pieces are frozen: they are looked for anew when the cursor is in another defini
 do not show; and even then the old ones stay if they hold most of what was found. Does not know how pieces are found.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from lsp_server.base.parts import Part
 from lsp_server.base.text import byte_length
 from lsp_server.base.uri import path_of
-from lsp_server.completion.asking import capacity_of, seen
+from lsp_server.completion.asking import seen
 from lsp_server.completion.look import View
 from lsp_server.completion.session import Session
 from lsp_server.completion.types import Gathered, Snippet
 from lsp_server.context.wants import Wants, receiver
-from lsp_server.models.manifest import Manifest
+from lsp_server.engine.client import WorkerClient
 from lsp_server.prompt.render import room
+from lsp_server.prompt.templates.offhand import short_path
 from lsp_server.prompt.window import Window
-from lsp_server.workspace.retrieval.piece import Piece, Found
+from lsp_server.workspace.index.client import IndexClient
+from lsp_server.workspace.retrieval.piece import Piece, Question
 
 #: How long a question waits for the index, and for the tokens to be counted (s). Later answers are of no use to it.
 _WAIT_S, _COUNT_S = 0.03, 0.1
@@ -26,8 +30,8 @@ _WAIT_S, _COUNT_S = 0.03, 0.1
 #: Pieces that are fitted at most, and share of the tokens that the first of them may have.
 _MOST, _LARGEST = 24, 0.8
 
-#: Tokens of a piece's path that are counted.
-_HEADING = 24
+#: Tokens of a piece's path that a heading shows, and those around it.
+_HEADING, _AROUND = 24, 3
 
 #: Share of what was found now that the old pieces must show to stay.
 _ENOUGH = 0.6
@@ -35,34 +39,49 @@ _ENOUGH = 0.6
 #: Lines of code outside of any definition that count as one place.
 _STRETCH = 64
 
-_ANSWER = msgspec.msgpack.Decoder(Found)
+NOTHING = Gathered()
+
+_ANSWER = msgspec.msgpack.Decoder(tuple[Piece, ...])
 
 
-async def gather(session: Session, view: View, manifest: Manifest) -> Gathered:
-    """The pieces for a prompt about a view; waits for the index where they have to be looked for."""
+async def gather(session: Session, view: View, capacity: int) -> Gathered:
+    """The pieces for a prompt about a view; waits for the index where they have to be looked for.
+
+    Args:
+        capacity: tokens that the prompt may have.
+    """
     uri = view.snapshot.uri
-    old = session.gathered.get(uri, Gathered())
-    if session.index is None or "retrieval" in session.without:
-        return Gathered()
-    shown = seen(manifest, view)
-    wants = wants_of(view, shown)
-    place = _place(view)
+    old = session.gathered.get(uri, NOTHING)
+    if session.index is None or session.worker is None or "retrieval" in session.without:
+        return NOTHING
+    shown = seen(capacity, view, NOTHING)
+    wants, place = wants_of(view, shown), _place(view)
     if old.place == place and (not wants.receiver or wants.receiver in old.receivers):
         return old
-    answer = await session.index.ask(msgspec.msgpack.encode(wants), _WAIT_S)
-    if answer is None:
+    found = await look_for(session.index, Question(wants), _WAIT_S)
+    if found is None:
         return old
-    found = _ANSWER.decode(answer)
-    receivers = ({wants.receiver} | (set(old.receivers) if old.place == place else set())) - {""}
-    if old.tokens and _shows(old, found.pieces):
-        new = msgspec.structs.replace(old, place=place, receivers=frozenset(receivers))
+    receivers = old.receivers if old.place == place else frozenset()
+    receivers |= {wants.receiver} if wants.receiver else set()
+    if old.snippets and _shows(old, found):
+        new = msgspec.structs.replace(old, place=place, receivers=receivers)
     else:
-        fitted = await _fit(session, found.pieces, room(capacity_of(manifest), shown))
+        fitted = await fit(session.worker, found, room(capacity, shown))
         if fitted is None:
             return old
-        new = Gathered(place, frozenset(receivers), fitted)
+        new = Gathered(place, receivers, fitted)
     session.gathered[uri] = new
     return new
+
+
+async def look_for(index: IndexClient, question: Question, wait: float) -> tuple[Piece, ...] | None:
+    """The pieces that the index has for a cursor, the most needed first; ``None`` when it does not say in time.
+
+    Args:
+        wait: in seconds.
+    """
+    answer = await index.ask(msgspec.msgpack.encode(question), wait)
+    return None if answer is None else _ANSWER.decode(answer)
 
 
 def wants_of(view: View, seen: Window) -> Wants:
@@ -91,7 +110,7 @@ def _place(view: View) -> tuple[str, ...]:
     return (str(view.snapshot.line // _STRETCH),)
 
 
-def _shows(old: Gathered, found: tuple[Piece, ...]) -> bool:
+def _shows(old: Gathered, found: Sequence[Piece]) -> bool:
     """Whether the old pieces hold what matters of those found now."""
     if not found:
         return True
@@ -100,43 +119,42 @@ def _shows(old: Gathered, found: tuple[Piece, ...]) -> bool:
     return there[0] and sum(there) >= _ENOUGH * len(there)
 
 
-async def _fit(
-    session: Session, pieces: tuple[Piece, ...], tokens: int
-) -> tuple[Snippet, ...] | None:
+async def fit(worker: WorkerClient, pieces: Sequence[Piece], tokens: int) -> tuple[Snippet, ...] | None:
     """As many pieces as the tokens allow, the most needed first; a long one is cut at the end of a line.
+
+    Args:
+        tokens: that all of them, with their headings, may have.
 
     Returns:
         the most needed last, nearest to the cursor; ``None`` when nobody counted.
     """
-    assert session.worker is not None
     some = pieces[:_MOST]
-    texts = [text for piece in some for text in (piece.text, piece.brief)]
-    parts = tuple(Part(line + "\n") for text in texts for line in text.split("\n"))
-    paths = tuple(Part(piece.path, limit=_HEADING) for piece in some)
-    counted = await session.worker.fit((*paths, *parts), _COUNT_S)
+    paths = [Part(short_path(piece.path), limit=_HEADING) for piece in some]
+    rows = [text.split("\n") for piece in some for text in (piece.text, piece.brief)]
+    parts = [Part(row + "\n") for text in rows for row in text]
+    counted = await worker.fit((*paths, *parts), _COUNT_S)
     if counted is None:
         return None
     counts = iter(counted.tokens)
-    headings = [next(counts) + 3 for _ in some]
-    lengths = [[next(counts) for _ in text.split("\n")] for text in texts]
+    headings = [next(counts) + _AROUND for _ in some]
+    lengths = [[next(counts) for _ in text] for text in rows]
     chosen: list[Snippet] = []
-    shown: set[str] = set()
-    left = tokens
+    left, largest = tokens, int(tokens * _LARGEST)
     for index, piece in enumerate(some):
-        most = min(left, int(tokens * _LARGEST)) - headings[index]
-        text, lines = piece.text, lengths[2 * index]
-        if sum(lines) > most and piece.brief:
-            text, lines = piece.brief, lengths[2 * index + 1]
-        used, rows = 0, []
-        for row, length in zip(text.split("\n"), lines, strict=True):
-            if used + length > most:
-                break
-            used += length
-            rows.append(row)
-        cut = "\n".join(rows)
-        if not cut.strip() or cut in shown:
-            continue
-        shown.add(cut)
-        left -= used + headings[index]
-        chosen.append(Snippet(piece.path, cut, piece.source, piece.score, used + headings[index]))
+        most = min(left, largest) - headings[index]
+        whole, brief = 2 * index, 2 * index + 1
+        which = brief if sum(lengths[whole]) > most and piece.brief else whole
+        text, used = _cut(rows[which], lengths[which], most)
+        if text and all(text != one.text for one in chosen):
+            left -= used + headings[index]
+            chosen.append(Snippet(piece.path, text, piece.source, piece.score, used + headings[index]))
     return tuple(reversed(chosen))
+
+
+def _cut(rows: Sequence[str], lengths: Sequence[int], most: int) -> tuple[str, int]:
+    """The first rows that have no more tokens than that, and how many they have."""
+    used = count = 0
+    while count < len(rows) and used + lengths[count] <= most:
+        used += lengths[count]
+        count += 1
+    return "\n".join(rows[:count]).rstrip(), used

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lsp_server.completion import filters, gate
-from lsp_server.completion.asking import Nothing, Prompt, ask, note, prompt_of
+from lsp_server.completion.asking import Nothing, Prompt, ask, capacity_of, note, prompt_of
 from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
-from lsp_server.completion.gather import gather
+from lsp_server.completion.gather import NOTHING, gather
 from lsp_server.completion.look import View, look
 from lsp_server.completion.remember import remember
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Stopwatch, Trace
-from lsp_server.completion.types import Candidate, Gathered, Snapshot, Source, Suggestion
+from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
 from lsp_server.context.syntax import Unparsed
 from lsp_server.models.store import Model
 from lsp_server.prompt.window import window
@@ -66,8 +66,9 @@ async def _complete(
     watch.stage("context")
 
     # 2. The cache: computed before, or typed through.
-    gathered = session.gathered.get(snapshot.uri, Gathered())
-    prompt = prompt_of(model.manifest, view, gathered)
+    gathered = session.gathered.get(snapshot.uri, NOTHING)
+    capacity = capacity_of(model.manifest)
+    prompt = prompt_of(model.manifest.template, capacity, view, gathered)
     watch.stage("prompt")
     place = _place(session, view, prompt)
     source: Source
@@ -81,9 +82,9 @@ async def _complete(
         if not speculative and snapshot.uri not in session.remembered:
             remember(session, snapshot)
         if not speculative:
-            fresh = await gather(session, view, model.manifest)
+            fresh = await gather(session, view, capacity)
             if fresh is not gathered:
-                prompt = prompt_of(model.manifest, view, fresh)
+                prompt = prompt_of(model.manifest.template, capacity, view, fresh)
             watch.stage("retrieval")
         candidates = await ask(session, view, prompt, place, trace, speculative=speculative)
         source = "memory" if any(candidate.by_memory for candidate in candidates) else "model"

@@ -56,5 +56,9 @@ def heading(path: str) -> tuple[Part, ...]:
 
     The line end is a part of its own, so that its token does not depend on the path.
     """
-    shown = "/".join(path.split("/")[-_COMPONENTS:])
-    return Part(FILE, special=True), Part(shown, limit=_PATH, cut="left"), Part("\n", limit=1)
+    return Part(FILE, special=True), Part(short_path(path), limit=_PATH, cut="left"), Part("\n", limit=1)
+
+
+def short_path(path: str) -> str:
+    """As much of a path as a model sees."""
+    return "/".join(path.replace("\\", "/").split("/")[-_COMPONENTS:])

@@ -1,6 +1,12 @@
-"""What retrieval answers with. Does not know how it came about."""
+"""What retrieval is asked, and what it answers with. Does not know how it came about."""
 
 import msgspec
+
+from lsp_server.context.wants import Wants
+
+
+#: What finds pieces, see ``retrieve``.
+SOURCES = ("receiver", "base", "definition", "similar")
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
@@ -21,7 +27,8 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     brief: str = ""
 
 
-class Found(msgspec.Struct, frozen=True, array_like=True):
-    """The pieces, the most needed first."""
+class Question(msgspec.Struct, frozen=True, array_like=True):
+    """What is asked, and, for benchmarks, which sources shall not answer."""
 
-    pieces: tuple[Piece, ...] = ()
+    wants: Wants
+    without: tuple[str, ...] = ()
