@@ -4,7 +4,10 @@
   name: [(type_identifier) @name (template_type name: (_) @name)] body: (_) @body) @definition.class
 (struct_specifier
   name: [(type_identifier) @name (template_type name: (_) @name)] body: (_) @body) @definition.class
-(_ name: (_) @name (base_class_clause [(type_identifier) (template_type) (qualified_identifier)] @base)) @extends
+([
+  (class_specifier name: (_) @name (base_class_clause [(type_identifier) (template_type) (qualified_identifier)] @base))
+  (struct_specifier name: (_) @name (base_class_clause [(type_identifier) (template_type) (qualified_identifier)] @base))
+]) @extends
 (namespace_definition name: (_) @name body: (_) @body) @definition.module
 (alias_declaration name: (_) @name type: (_) @type) @definition.type
 (concept_definition name: (_) @name) @definition.type

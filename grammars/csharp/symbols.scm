@@ -5,7 +5,12 @@
 (record_declaration name: (_) @name body: (_)? @body) @definition.class
 (interface_declaration name: (_) @name body: (_) @body) @definition.interface
 (enum_declaration name: (_) @name body: (_) @body) @definition.enum
-(_ name: (_) @name (base_list (_) @base)) @extends
+([
+  (class_declaration name: (_) @name (base_list (_) @base))
+  (struct_declaration name: (_) @name (base_list (_) @base))
+  (record_declaration name: (_) @name (base_list (_) @base))
+  (interface_declaration name: (_) @name (base_list (_) @base))
+]) @extends
 (enum_member_declaration name: (_) @name) @definition.constant
 (delegate_declaration name: (_) @name) @definition.type
 (constructor_declaration name: (_) @name body: (_) @body) @definition.constructor
@@ -16,7 +21,16 @@
 (event_field_declaration
   (variable_declaration type: (_) @type (variable_declarator name: (_) @name))) @definition.field
 (record_declaration (parameter_list (parameter type: (_) @type name: (_) @name) @definition.field))
-(_ (attribute_list) @decorator name: (_) @name) @whole
+([
+  (class_declaration (attribute_list) @decorator name: (_) @name)
+  (struct_declaration (attribute_list) @decorator name: (_) @name)
+  (record_declaration (attribute_list) @decorator name: (_) @name)
+  (interface_declaration (attribute_list) @decorator name: (_) @name)
+  (enum_declaration (attribute_list) @decorator name: (_) @name)
+  (constructor_declaration (attribute_list) @decorator name: (_) @name)
+  (method_declaration (attribute_list) @decorator name: (_) @name)
+  (property_declaration (attribute_list) @decorator name: (_) @name)
+]) @whole
 (field_declaration
   (attribute_list) @decorator (variable_declaration (variable_declarator name: (_) @name))) @whole
 

@@ -5,8 +5,12 @@
 (interface_declaration name: (_) @name body: (_) @body) @definition.interface
 (annotation_type_declaration name: (_) @name body: (_) @body) @definition.interface
 (enum_declaration name: (_) @name body: (_) @body) @definition.enum
-(_ name: (_) @name superclass: (superclass (_) @base)) @extends
-(_ name: (_) @name interfaces: (super_interfaces (type_list (_) @base))) @extends
+(class_declaration name: (_) @name superclass: (superclass (_) @base)) @extends
+([
+  (class_declaration name: (_) @name interfaces: (super_interfaces (type_list (_) @base)))
+  (record_declaration name: (_) @name interfaces: (super_interfaces (type_list (_) @base)))
+  (enum_declaration name: (_) @name interfaces: (super_interfaces (type_list (_) @base)))
+]) @extends
 (interface_declaration name: (_) @name (extends_interfaces (type_list (_) @base))) @extends
 (enum_constant name: (_) @name) @definition.constant
 (constructor_declaration name: (_) @name body: (_) @body) @definition.constructor
@@ -17,7 +21,14 @@
 (constant_declaration type: (_) @type declarator: (variable_declarator name: (_) @name)) @definition.constant
 (record_declaration
   parameters: (formal_parameters (formal_parameter type: (_) @type name: (_) @name) @definition.field))
-(_ (modifiers [(marker_annotation) (annotation)] @decorator) name: (_) @name) @whole
+([
+  (class_declaration (modifiers [(marker_annotation) (annotation)] @decorator) name: (_) @name)
+  (record_declaration (modifiers [(marker_annotation) (annotation)] @decorator) name: (_) @name)
+  (interface_declaration (modifiers [(marker_annotation) (annotation)] @decorator) name: (_) @name)
+  (enum_declaration (modifiers [(marker_annotation) (annotation)] @decorator) name: (_) @name)
+  (method_declaration (modifiers [(marker_annotation) (annotation)] @decorator) name: (_) @name)
+  (constructor_declaration (modifiers [(marker_annotation) (annotation)] @decorator) name: (_) @name)
+]) @whole
 (field_declaration
   (modifiers [(marker_annotation) (annotation)] @decorator)
   declarator: (variable_declarator name: (_) @name)) @whole

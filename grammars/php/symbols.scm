@@ -4,9 +4,18 @@
 (trait_declaration name: (_) @name body: (_) @body) @definition.class
 (interface_declaration name: (_) @name body: (_) @body) @definition.interface
 (enum_declaration name: (_) @name body: (_) @body) @definition.enum
-(_ name: (_) @name (base_clause (_) @base)) @extends
-(_ name: (_) @name (class_interface_clause (_) @base)) @extends
-(_ name: (_) @name body: (declaration_list (use_declaration [(name) (qualified_name)] @base))) @extends
+([
+  (class_declaration name: (_) @name (base_clause (_) @base))
+  (interface_declaration name: (_) @name (base_clause (_) @base))
+]) @extends
+([
+  (class_declaration name: (_) @name (class_interface_clause (_) @base))
+  (enum_declaration name: (_) @name (class_interface_clause (_) @base))
+]) @extends
+([
+  (class_declaration name: (_) @name body: (declaration_list (use_declaration (_) @base)))
+  (trait_declaration name: (_) @name body: (declaration_list (use_declaration (_) @base)))
+]) @extends
 (enum_case name: (_) @name) @definition.constant
 (const_element . (name) @name) @definition.constant
 (const_declaration (const_element . (name) @name)) @whole
@@ -27,7 +36,13 @@
   ]) @definition.field
 (program (expression_statement
   (assignment_expression left: (variable_name) @name) @definition.variable))
-(_ attributes: (attribute_list) @decorator name: (_) @name) @whole
+([
+  (class_declaration attributes: (_) @decorator name: (_) @name)
+  (interface_declaration attributes: (_) @decorator name: (_) @name)
+  (enum_declaration attributes: (_) @decorator name: (_) @name)
+  (method_declaration attributes: (_) @decorator name: (_) @name)
+  (function_definition attributes: (_) @decorator name: (_) @name)
+]) @whole
 
 ; Only the name, since what stands in a namespace does not become its member.
 (namespace_definition name: (_) @name @definition.module)

@@ -6,8 +6,9 @@ Asks ``grammars/<language>/symbols.scm``. Each pattern there is one of:
   signature ends with it), ``@owner`` (the class that it belongs to, where that is not the one around it: Go's
   receiver, Rust's ``impl``), ``@type`` (declared, returned, or what is called to make it), ``@base`` (what a class
   builds on), ``@receiver`` and ``@definer`` (it counts only where this is one of the language's ``receivers``,
-  ``self.x = ...``, or ``definers``, ``attr_reader :x``) and ``@doc`` (its documentation, where that is not a comment right above). Kinds are those of ``KINDS``. Several patterns
-  may match one name: what each knows is put together; the kind is that of the pattern that stands first.
+  ``self.x = ...``, or ``definers``, ``attr_reader :x``) and ``@doc`` (its documentation, where that is not a comment
+  right above). Kinds are those of ``KINDS``. Several patterns may match one name: what each knows is put together;
+  the kind is that of the pattern that stands first.
 - ``@whole`` around the ``@name`` of a definition: what else belongs to it (``export``, decorators), maybe with
   ``@decorator``. ``@above`` is the same for what merely stands in front of a definition (Rust's attributes).
 - ``@extends`` around ``@name`` and ``@base``: one more base of a class, which may be defined elsewhere in the file.
@@ -264,8 +265,8 @@ def _role(match: _Match) -> str:
 
 
 def _definitions(about: Language, source: bytes, reader: _Reader) -> tuple[Definition, ...]:
-    """The definitions with their owners, less what is inside of functions; of a name that gets values in several places,
-    the first, or the first with a type."""
+    """The definitions with their owners, less what is inside of functions; of a name that gets values in several
+    places, the first, or the first with a type."""
     marks = tuple(mark.encode() for mark in about.line_comments)
     around: list[_Found] = []
     members: dict[tuple[str, str, str, int], Definition] = {}
@@ -357,9 +358,8 @@ def _place(about: Language, one: _Found, around: list[_Found]) -> bool:
         one.kind, one.type = "constant", outer.name
     elif one.kind == "variable" and outer is not None and outer.kind != "module":
         one.kind = "field"
-    if one.owner:
-        if one.type in _SELF:
-            one.type = one.owner
+    if one.owner and one.type in _SELF:
+        one.type = one.owner
     return not is_local and (one.kind != "field" or bool(one.owner))
 
 
