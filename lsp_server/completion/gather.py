@@ -16,7 +16,8 @@ from lsp_server.completion.asking import seen
 from lsp_server.completion.look import View
 from lsp_server.completion.session import Session
 from lsp_server.completion.types import Gathered, Snippet
-from lsp_server.context.wants import Wants, receiver
+from lsp_server.context.receiver import member_of
+from lsp_server.context.wants import Wants
 from lsp_server.engine.client import WorkerClient
 from lsp_server.prompt.render import room
 from lsp_server.prompt.templates.offhand import short_path
@@ -84,19 +85,23 @@ async def look_for(index: IndexClient, question: Question, wait: float) -> tuple
     return None if answer is None else _ANSWER.decode(answer)
 
 
-def wants_of(view: View, seen: Window) -> Wants:
-    """What a view may want from other files."""
+def wants_of(view: View, shown: Window) -> Wants:
+    """What a view may want from other files.
+
+    Args:
+        shown: what the prompt shows of the document.
+    """
     snapshot, scopes = view.snapshot, view.context.scopes
     line = snapshot.lines[snapshot.line][: snapshot.column]
-    access = view.grammar.about.member_access if view.grammar else (".",)
-    inside = view.context.cursor in ("comment", "docstring", "string")
+    offset = sum(map(byte_length, snapshot.lines[: snapshot.line])) + byte_length(line)
+    access = member_of(view.grammar, view.tree, offset) if view.grammar and view.tree else None
     return Wants(
         path=path_of(snapshot.uri),
         language=view.context.language,
-        offset=sum(map(byte_length, snapshot.lines[: snapshot.line])) + byte_length(line),
-        before=seen.prefix,
-        after=seen.suffix,
-        receiver="" if inside else receiver(line, access),
+        offset=offset,
+        before=shown.prefix,
+        after=shown.suffix,
+        receiver=access.receiver if access else "",
         function=next((scope.name for scope in reversed(scopes) if scope.kind == "function"), ""),
         classes=tuple(scope.name for scope in scopes if scope.kind == "class"),
     )

@@ -101,6 +101,9 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opaque: tuple[_Word, ...] = ()
     nodes: Nodes = Nodes()
 
+    def __hash__(self) -> int:  # a table among the fields has none
+        return hash(self.name)
+
 
 #: What is taken for granted of a language that nobody described.
 UNKNOWN = Language()

@@ -6,19 +6,18 @@ Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with 
 out. Does not know tokens, prompts or models; does not read files itself.
 """
 
-import math
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 import msgspec
 
+from lsp_server.context.languages import Language
 from lsp_server.context.symbols import Definition
 from lsp_server.context.wants import Wants
 from lsp_server.workspace.retrieval import skeleton
 from lsp_server.workspace.retrieval.piece import Piece
-from lsp_server.workspace.retrieval.resolve import Found, Index, Resolver, Tails
+from lsp_server.workspace.retrieval.resolve import Found, Index, Resolver
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -42,26 +41,27 @@ class Similar(Index, Protocol):
     def text(self, path: str, start: int, end: int) -> str: ...  # noqa: D102
 
 
-def retrieve(index: Similar, wants: Wants, tails: Tails, without: frozenset[str] = frozenset()) -> list[Piece]:
+def retrieve(index: Similar, wants: Wants, about: Language, without: Collection[str] = ()) -> list[Piece]:
     """Find the pieces that a cursor needs, the most needed first."""
-    resolver = Resolver(index, wants, tails)
+    resolver = Resolver(index, wants, about)
     near = _near(wants)
+    comment = next(iter(about.line_comments), "")
     lists = {
         "receiver": _receiver(resolver, wants),
         "base": _bases(resolver, wants),
         "definition": _definitions(resolver, wants, near),
     }
     lines: dict[str, list[Piece]] = {}
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, int]] = set()
     for source, found in lists.items():
         if source in without:
             continue
         for one in found:
-            key = (one.path, one.definition.name if one.definition else "")
+            key = one.key
             if key in seen or (one.path == wants.path and one.definition is None):
                 continue
             seen.add(key)
-            piece = _piece(index, resolver, wants, one, source, near)
+            piece = _piece(index, resolver, wants, one, source, comment)
             if piece is not None:
                 lines.setdefault(source, []).append(piece)
     if "similar" not in without:
@@ -101,7 +101,7 @@ def _bases(resolver: Resolver, wants: Wants) -> Iterator[Found]:
 
 
 def _definitions(resolver: Resolver, wants: Wants, near: dict[str, float]) -> Iterator[Found]:
-    imported = {one.alias or one.name or one.module for one in resolver.imports}
+    imported = resolver.imported
     for name in sorted(near, key=lambda name: -near[name] * (2 if name in imported else 1))[:80]:
         found = [one for one in resolver.value(name) if one.path != wants.path and _says_much(one, name in imported)]
         yield from found[:2]
@@ -113,7 +113,7 @@ def _says_much(found: Found, imported: bool) -> bool:
 
 
 def _piece(
-    index: Similar, resolver: Resolver, wants: Wants, found: Found, source: str, near: dict[str, float]
+    index: Similar, resolver: Resolver, wants: Wants, found: Found, source: str, comment: str
 ) -> Piece | None:
     members: list[Definition] = []
     if found.definition is None or found.is_class:
@@ -128,10 +128,10 @@ def _piece(
     def text(start: int, end: int) -> str:
         return index.text(found.path, start, end)
 
-    rows = skeleton.lines(found.definition, members, text, "#")
+    rows = skeleton.lines(found.definition, members, text, comment)
     if not rows:
         return None
-    brief = skeleton.brief(found.definition, members, text, "#") if len(rows) > _LONG else []
+    brief = skeleton.brief(found.definition, members, text, comment) if len(rows) > _LONG else []
     return Piece(found.path, "\n".join(rows), source, 0.0, "\n".join(brief))
 
 

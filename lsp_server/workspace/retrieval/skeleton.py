@@ -6,10 +6,12 @@ Cuts source text at the borders that an outline names. Does not know why it is s
 import re
 from collections.abc import Callable, Sequence
 
-from lsp_server.context.symbols import CLASSES, Definition
+from lsp_server.context.symbols import FUNCTIONS, Definition
 
 #: A signature or a field is shown on one line of so many characters at most.
 _LINE = 160
+
+_COMMENT = re.compile(r"\s(#|//)[^\n]*|/\*.*?\*/", re.DOTALL)
 
 Text = Callable[[int, int], str]
 
@@ -36,18 +38,14 @@ def brief(definition: Definition | None, members: Sequence[Definition], text: Te
     """The same as ``lines``, of the members the names only."""
     shown = [] if definition is None else [signature(definition, text)]
     indent = "" if definition is None else "    "
-    names = dict.fromkeys(one.name + ("()" if one.kind in ("function", "method") else "") for one in members)
+    names = dict.fromkeys(one.name + ("()" if one.kind in FUNCTIONS else "") for one in members)
     shown.append(f"{indent}{comment} {', '.join(names)}".rstrip())
     return shown
 
 
 def signature(one: Definition, text: Text) -> str:
-    """A definition's head on one line."""
-    if one.kind in CLASSES or one.kind in ("function", "method", "constructor", "macro"):
-        head = text(one.start, one.head_end)
-        head = re.sub(r"(#|//).*", "", head)
-    else:
-        head = text(one.start, min(one.end, one.start + 4 * _LINE)).partition("\n")[0]
-    head = " ".join(head.split())
+    """A definition's head on one line, its comments left out."""
+    head = text(one.head_start or one.start, one.head_end)
+    head = " ".join(_COMMENT.sub("", head).split())
     head = re.sub(r"(?<=[(\[{]) |,? (?=[)\]}])", "", head)
     return head if len(head) <= _LINE else head[:_LINE].rstrip() + " ..."
