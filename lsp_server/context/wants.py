@@ -17,6 +17,7 @@ class Wants(msgspec.Struct, frozen=True, array_like=True):
             is behind none.
         function: name of the function around the cursor; empty outside of any.
         classes: names of the classes around the cursor, outermost first.
+        recent: paths of the files edited lately.
     """
 
     path: str
@@ -27,3 +28,4 @@ class Wants(msgspec.Struct, frozen=True, array_like=True):
     receiver: str = ""
     function: str = ""
     classes: tuple[str, ...] = ()
+    recent: tuple[str, ...] = ()

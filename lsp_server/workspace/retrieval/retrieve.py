@@ -1,13 +1,21 @@
 """Which pieces of other files a cursor needs: several sources, each a ranked list, fused into one.
 
-Sources, by what they know: the members of the receiver's class (``receiver``); what the names near the cursor stand for
-(``definition``); what the class around it builds on (``base``); similar code by BM25 over syntax units (``similar``).
-Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with its weight. What the prompt shows already is left
-out. Does not know tokens, prompts or models; does not read files itself.
+The sources, by what they know:
+
+- ``receiver``: the members of what the cursor is behind a member access of, and of what that builds on;
+- ``base``: what the classes around the cursor build on;
+- ``definition``: what the names near the cursor stand for;
+- ``usage``: code that calls the function which is being written;
+- ``counterpart``: what the test of this file, or the file of this test, defines;
+- ``similar``: syntax units with the same rare names (BM25), the more so in files edited lately or nearby.
+
+Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with a weight of its own. What the prompt shows of
+the file itself is left out. Does not know tokens, prompts or models; does not read files itself.
 """
 
+import posixpath
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -21,122 +29,200 @@ from lsp_server.workspace.retrieval.resolve import Found, Index, Resolver
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
-#: Of reciprocal rank fusion: how little the first ranks differ.
-_K = 10
+#: What a source's first place is worth against the others', and how slowly that falls from place to place.
+WEIGHTS = {
+    "receiver": 4.0,
+    "base": 2.5,
+    "definition": 2.0,
+    "usage": 0.9,
+    "counterpart": 0.8,
+    "similar": 1.0,
+}
+_SLOWNESS = 10
+
+#: Names near the cursor that are looked up, definitions that are taken of each, similar units and usages.
+_NAMES, _MEANINGS, _SIMILAR, _USAGES = 80, 2, 8, 3
+
+#: Lines after which a name near the cursor counts half, and what names below it count.
+_HALF, _BELOW = 10, 0.7
+
+#: What a similar unit counts more for each of: its file was edited lately, is in the same folder.
+_EDITED, _NEAR = 0.3, 0.2
 
 #: Lines of a skeleton beyond which there is a brief form.
 _LONG = 8
 
-#: What a source's first place is worth, against the others'.
-WEIGHTS = {"receiver": 4.0, "base": 2.5, "definition": 2.0, "module": 1.5, "similar": 1.0}
+#: What tells a test's file name from that of what it tests.
+_TEST = re.compile(r"^test_|_test(?=\.)|\.(test|spec)(?=\.)|_spec(?=\.)|(?<=\w)Tests?(?=\.)")
 
 
-class Similar(Index, Protocol):
-    """What retrieving asks of the index beside."""
+class Searchable(Index, Protocol):
+    """What is asked of the index beside."""
 
     def similar(
-        self, weights: dict[str, float], exclude: str, limit: int
-    ) -> list[tuple[str, int, int, float]]: ...  # noqa: D102
+        self, weights: dict[str, float], exclude_path: str, languages: Collection[str], limit: int
+    ) -> list[tuple[str, int, int, float]]:
+        """The best units: path, start, end, score."""
 
-    def text(self, path: str, start: int, end: int) -> str: ...  # noqa: D102
+    def mentions(self, name: str, limit: int) -> list[tuple[str, int, int]]:
+        """Units that hold a name."""
+
+    def text(self, path: str, start: int, end: int) -> str:
+        """Of a file, between two bytes."""
 
 
-def retrieve(index: Similar, wants: Wants, about: Language, without: Collection[str] = ()) -> list[Piece]:
-    """Find the pieces that a cursor needs, the most needed first."""
-    resolver = Resolver(index, wants, about)
-    near = _near(wants)
-    comment = next(iter(about.line_comments), "")
-    lists = {
-        "receiver": _receiver(resolver, wants),
-        "base": _bases(resolver, wants),
-        "definition": _definitions(resolver, wants, near),
+def retrieve(index: Searchable, wants: Wants, about: Language, without: Collection[str] = ()) -> list[Piece]:
+    """Find the pieces that a cursor needs, the most needed first.
+
+    Args:
+        about: the language of its file.
+        without: sources that are not asked.
+    """
+    search = _Search(index, wants, about)
+    sources = {
+        "receiver": search.receiver,
+        "base": search.bases,
+        "definition": search.definitions,
+        "usage": search.usages,
+        "counterpart": search.counterparts,
+        "similar": search.similar,
     }
-    lines: dict[str, list[Piece]] = {}
-    seen: set[tuple[str, int]] = set()
-    for source, found in lists.items():
-        if source in without:
-            continue
-        for one in found:
-            key = one.key
-            if key in seen or (one.path == wants.path and one.definition is None):
-                continue
-            seen.add(key)
-            piece = _piece(index, resolver, wants, one, source, comment)
-            if piece is not None:
-                lines.setdefault(source, []).append(piece)
-    if "similar" not in without:
-        lines["similar"] = _similar(index, wants, near)
-    fused: list[Piece] = []
-    for source, pieces in lines.items():
-        weight = WEIGHTS[source]
-        fused += [
-            msgspec.structs.replace(piece, score=weight * _K / (_K + rank)) for rank, piece in enumerate(pieces)
-        ]
+    fused = []
+    for name, source in sources.items():
+        if name not in without:
+            for rank, piece in enumerate(source()):
+                score = WEIGHTS[name] * _SLOWNESS / (_SLOWNESS + rank)
+                fused.append(msgspec.structs.replace(piece, source=name, score=round(score, 4)))
     return sorted(fused, key=lambda piece: -piece.score)
+
+
+class _Search:
+    """The sources, asked in order: what one has found the next leave out."""
+
+    def __init__(self, index: Searchable, wants: Wants, about: Language) -> None:
+        self._index, self._wants = index, wants
+        self._languages = (wants.language,)
+        self._comment = next(iter(about.line_comments), "")
+        self._resolver = Resolver(index, wants, about)
+        self._shown = {*_WORD.findall(wants.before), *_WORD.findall(wants.after)}
+        self._near = _near(wants)
+        self._seen: set[tuple[str, int]] = set()
+
+    def receiver(self) -> Iterator[Piece]:
+        """The members of what the cursor is behind a member access of."""
+        found = self._resolver.chain(self._wants.receiver) if self._wants.receiver else []
+        return self._skeletons(after for one in found[:_MEANINGS] for after in self._resolver.lineage(one))
+
+    def bases(self) -> Iterator[Piece]:
+        """What the classes around the cursor build on."""
+        for name in reversed(self._wants.classes):
+            for one in self._resolver.named(name)[:1]:
+                yield from self._skeletons(list(self._resolver.lineage(one))[1:])
+
+    def definitions(self) -> Iterator[Piece]:
+        """What the names near the cursor stand for, those first that are near and imported."""
+        imported = self._resolver.imported
+        ordered = sorted(self._near, key=lambda name: -self._near[name] * (1 + (name in imported)))
+        for name in ordered[:_NAMES]:
+            found = [
+                one
+                for one in self._resolver.value(name)
+                if one.path != self._wants.path and (name in imported or _is_code(one))
+            ]
+            yield from self._skeletons(found[:_MEANINGS], public=True)
+
+    def usages(self) -> Iterator[Piece]:
+        """Code that calls the function around the cursor."""
+        name = self._wants.function
+        calls = re.compile(rf"\b{re.escape(name)}\s*\(") if name else None
+        found = 0
+        for path, start, end in self._index.mentions(name, 20) if calls else ():
+            if path != self._wants.path and found < _USAGES:
+                text = self._index.text(path, start, end)
+                if calls is not None and calls.search(text):
+                    found += 1
+                    yield Piece(path, text.strip("\n"), "", 0.0)
+
+    def counterparts(self) -> Iterator[Piece]:
+        """What the test of this file defines, or what the file of this test does."""
+        folder, name = posixpath.split(self._wants.path)
+        plain = _TEST.sub("", name)
+        stem, ending = posixpath.splitext(plain)
+        if plain != name:
+            names = [plain, plain[:1].lower() + plain[1:]]
+        else:
+            tests = ("test_{}", "{}_test", "{}.test", "{}.spec", "{}_spec", "{}Test")
+            names = [test.format(stem) + ending for test in tests]
+        for other in dict.fromkeys(names):
+            for path in self._index.paths_ending(other)[:1]:
+                if path != self._wants.path:
+                    yield from self._skeletons([Found(path)], public=True)
+
+    def similar(self) -> Iterator[Piece]:
+        """Code with the same rare names."""
+        folder = posixpath.dirname(self._wants.path)
+        found = self._index.similar(self._near, self._wants.path, self._languages, 2 * _SIMILAR)
+
+        def score(unit: tuple[str, int, int, float]) -> float:
+            path, _, _, own = unit
+            edited, near = path in self._wants.recent, posixpath.dirname(path) == folder
+            return own * (1 + _EDITED * edited + _NEAR * near)
+
+        for path, start, end, _ in sorted(found, key=score, reverse=True)[:_SIMILAR]:
+            yield Piece(path, self._index.text(path, start, end).strip("\n"), "", 0.0)
+
+    def _skeletons(self, found: Iterable[Found], public: bool = False) -> Iterator[Piece]:
+        """What is shown of definitions, files and folders that were not shown before.
+
+        Args:
+            public: leave out members whose names begin with an underscore.
+        """
+        for one in found:
+            own_file = one.path == self._wants.path
+            if one.key in self._seen or (own_file and one.definition is None):
+                continue
+            self._seen.add(one.key)
+            members: list[Definition] = []
+            if one.definition is None or one.is_class:
+                members = [
+                    member
+                    for member in self._resolver.members(one)
+                    if not (public and member.name.startswith("_") and member.kind != "constructor")
+                    and not (own_file and member.name in self._shown)
+                    and not (one.definition is None and member.name.startswith("__"))
+                ]
+                if own_file and not members:
+                    continue
+            yield from self._skeleton(one, members)
+
+    def _skeleton(self, found: Found, members: list[Definition]) -> Iterator[Piece]:
+        if found.path.endswith("/"):  # of a folder the names only: its members are in several files
+            listed = skeleton.brief(None, members, lambda start, end: "", self._comment)
+            yield Piece(found.path, "\n".join(listed), "", 0.0)
+            return
+
+        def text(start: int, end: int) -> str:
+            return self._index.text(found.path, start, end)
+
+        rows = skeleton.lines(found.definition, members, text, self._comment)
+        brief = (
+            skeleton.brief(found.definition, members, text, self._comment) if len(rows) > _LONG else []
+        )
+        if any(rows):
+            yield Piece(found.path, "\n".join(rows), "", 0.0, "\n".join(brief))
 
 
 def _near(wants: Wants) -> dict[str, float]:
     """The names around the cursor, with weights that fall with the distance in lines."""
     weights: dict[str, float] = {}
-    for distance, line in enumerate(reversed(wants.before.split("\n"))):
-        for name in _WORD.findall(line):
-            weights[name] = max(weights.get(name, 0.0), 1 / (1 + distance / 10))
-    for distance, line in enumerate(wants.after.split("\n")):
-        for name in _WORD.findall(line):
-            weights[name] = max(weights.get(name, 0.0), 0.7 / (1 + distance / 10))
+    for most, lines in ((1.0, reversed(wants.before.split("\n"))), (_BELOW, wants.after.split("\n"))):
+        for distance, line in enumerate(lines):
+            weight = most / (1 + distance / _HALF)
+            for name in _WORD.findall(line):
+                weights[name] = max(weights.get(name, 0.0), weight)
     return weights
 
 
-def _receiver(resolver: Resolver, wants: Wants) -> Iterator[Found]:
-    for one in resolver.chain(wants.receiver)[:2] if wants.receiver else ():
-        yield from resolver.lineage(one)
-
-
-def _bases(resolver: Resolver, wants: Wants) -> Iterator[Found]:
-    for name in reversed(wants.classes):
-        for one in resolver.named(name)[:1]:
-            ancestors = resolver.lineage(one)
-            next(ancestors, None)
-            yield from ancestors
-
-
-def _definitions(resolver: Resolver, wants: Wants, near: dict[str, float]) -> Iterator[Found]:
-    imported = resolver.imported
-    for name in sorted(near, key=lambda name: -near[name] * (2 if name in imported else 1))[:80]:
-        found = [one for one in resolver.value(name) if one.path != wants.path and _says_much(one, name in imported)]
-        yield from found[:2]
-
-
-def _says_much(found: Found, imported: bool) -> bool:
-    """Whether a definition is worth its place: a variable of another file is only where it is imported."""
-    return imported or found.definition is None or found.definition.kind not in ("variable", "constant", "field")
-
-
-def _piece(
-    index: Similar, resolver: Resolver, wants: Wants, found: Found, source: str, comment: str
-) -> Piece | None:
-    members: list[Definition] = []
-    if found.definition is None or found.is_class:
-        members = resolver.members(found)
-        if found.path == wants.path:
-            shown = set(_WORD.findall(wants.before)) | set(_WORD.findall(wants.after))
-            members = [one for one in members if one.name not in shown]
-            if not members:
-                return None
-        if source == "definition" and found.is_class:
-            members = [one for one in members if not one.name.startswith("_") or one.name == "__init__"]
-    def text(start: int, end: int) -> str:
-        return index.text(found.path, start, end)
-
-    rows = skeleton.lines(found.definition, members, text, comment)
-    if not rows:
-        return None
-    brief = skeleton.brief(found.definition, members, text, comment) if len(rows) > _LONG else []
-    return Piece(found.path, "\n".join(rows), source, 0.0, "\n".join(brief))
-
-
-def _similar(index: Similar, wants: Wants, near: dict[str, float]) -> list[Piece]:
-    return [
-        Piece(path, index.text(path, start, end).strip("\n"), "similar", score)
-        for path, start, end, score in index.similar(near, wants.path, 8)
-    ]
+def _is_code(found: Found) -> bool:
+    """Whether a definition is worth its place where nothing says that it is meant: a variable is not."""
+    return found.definition is None or found.definition.kind not in ("variable", "constant", "field")
