@@ -33,12 +33,12 @@ _WORD = re.compile(r"[^\W\d]\w*")
 WEIGHTS = {
     "receiver": 4.0,
     "base": 2.5,
-    "definition": 2.0,
+    "definition": 1.5,
     "usage": 0.9,
     "counterpart": 0.8,
-    "similar": 1.0,
+    "similar": 1.5,
 }
-_SLOWNESS = 10
+_SLOWNESS = 3
 
 #: Names near the cursor that are looked up, definitions that are taken of each, similar units and usages.
 _NAMES, _MEANINGS, _SIMILAR, _USAGES = 80, 2, 8, 3
