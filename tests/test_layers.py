@@ -54,9 +54,7 @@ HOMES = {
 }
 
 #: The server's side of the engine may see nothing of the worker's, and the other way round.
-SERVER_SIDE = {
-    f"lsp_server.engine.{name}" for name in ("client", "process", "quarantine", "framing", "messages")
-}
+SERVER_SIDE = {f"lsp_server.engine.{name}" for name in ("client", "process", "quarantine", "messages")}
 
 
 def name_of(path: Path) -> str:
