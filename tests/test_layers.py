@@ -32,7 +32,7 @@ NUMERIC = ("memory", "fit_memory", "regression", "fit_gate")
 HOMES = {
     "pygls": ["lsp_server.lsp.*"],
     "lsprotocol": ["lsp_server.lsp.*"],
-    "tree_sitter": ["lsp_server.context.*"],
+    "tree_sitter": ["lsp_server.context.*", "lsp_server.workspace.index.cutting"],
     "watchdog": ["lsp_server.workspace.watch"],
     "pathspec": ["lsp_server.workspace.ignore"],
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],
@@ -41,6 +41,9 @@ HOMES = {
     "gguf": ["lsp_server.training.gguf_file"],
     "cyllama": ["lsp_server.training.llama_cpp"],
     "numpy": [
+        "lsp_server.workspace.index.segment",
+        "lsp_server.workspace.index.store",
+        "lsp_server.workspace.index.kept",
         "lsp_server.engine.*",
         "lsp_server.training.*",
         *(f"lsp_server.bench.{name}" for name in NUMERIC),

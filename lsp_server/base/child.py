@@ -108,6 +108,12 @@ class Process(asyncio.SubprocessProtocol, Generic[Message]):
         if isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
             pipe.write(data)
 
+    def hang_up(self) -> None:
+        """Close its stdin: to say that nothing more will be asked of it."""
+        pipe = self._transport.get_pipe_transport(0)
+        if isinstance(pipe, asyncio.WriteTransport):
+            pipe.close()
+
     def kill(self) -> None:
         """End it, whatever it is doing."""
         self._transport.close()
