@@ -1,23 +1,46 @@
 ; What a file offers to others; the contract of the captures is in lsp_server/context/symbols.py.
 
-(class_definition name: (identifier) @name body: (block) @body) @definition.class
-(class_definition superclasses: (argument_list [(identifier) (attribute)] @base)) @extends
-(function_definition name: (identifier) @name body: (block) @body) @definition.function
+(class_definition
+  name: (identifier) @name
+  ":" @head
+  body: (block . (expression_statement . (string) @doc)?)) @definition.class
+(class_definition
+  name: (identifier) @name
+  superclasses: (argument_list [
+    (identifier) @base
+    (attribute) @base
+    (subscript value: (_) @base)
+  ])) @extends
+(function_definition
+  name: (identifier) @name
+  return_type: (type)? @type
+  ":" @head
+  body: (block . (expression_statement . (string) @doc)?)) @definition.function
+(decorated_definition (decorator) @decorator definition: (_ name: (identifier) @name)) @whole
+(type_alias_statement left: (type . [
+  (identifier) @name
+  (generic_type . (identifier) @name)
+])) @definition.type
 
-(module (expression_statement (assignment left: (identifier) @name) @definition.variable))
+; A local variable is none that others see, but its type may be told.
+(assignment left: (identifier) @name type: (type)? @type) @definition.variable
+(assignment left: (identifier) @name right: [
+  (call function: [(identifier) (attribute)] @type)
+  (await (call function: [(identifier) (attribute)] @type))
+]) @definition.variable
+(assignment
+  left: (attribute object: (identifier) @receiver attribute: (identifier) @name)
+  type: (type)? @type) @definition.field
+(assignment
+  left: (attribute object: (identifier) @receiver attribute: (identifier) @name)
+  right: [
+    (call function: [(identifier) (attribute)] @type)
+    (await (call function: [(identifier) (attribute)] @type))
+  ]) @definition.field
+(assignment
+  left: (pattern_list (attribute object: (identifier) @receiver attribute: (identifier) @name))) @definition.field
 (module (expression_statement
-  (assignment left: (identifier) @name type: (type) @type) @definition.variable))
-(class_definition body: (block (expression_statement
-  (assignment left: (identifier) @name) @definition.field)))
-(class_definition body: (block (expression_statement
-  (assignment left: (identifier) @name type: (type) @type) @definition.field)))
-(assignment left: (attribute object: (identifier) @receiver attribute: (identifier) @name)) @definition.field
-(assignment
-  left: (attribute object: (identifier) @receiver attribute: (identifier) @name)
-  type: (type) @type) @definition.field
-(assignment
-  left: (attribute object: (identifier) @receiver attribute: (identifier) @name)
-  right: (call function: [(identifier) (attribute)] @type)) @definition.field
+  (assignment left: (pattern_list (identifier) @name)) @definition.variable))
 
 (import_statement name: (dotted_name) @module) @import
 (import_statement name: (aliased_import name: (dotted_name) @module alias: (identifier) @alias)) @import
@@ -28,7 +51,5 @@
 
 (typed_parameter . (identifier) @variable type: (type) @type)
 (typed_default_parameter name: (identifier) @variable type: (type) @type)
-(assignment left: (identifier) @variable type: (type) @type)
-(assignment left: (identifier) @variable right: (call function: [(identifier) (attribute)] @type))
 (as_pattern
   (call function: [(identifier) (attribute)] @type) alias: (as_pattern_target (identifier) @variable))

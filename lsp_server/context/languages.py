@@ -2,7 +2,8 @@
 
 A folder holds ``language.toml`` (the fields of ``Language``) and two queries: ``imports.scm``, which captures
 import statements as ``@import``, and ``names.scm`` (see ``context.names``). A third, ``uses.scm`` (see
-``context.unresolved``), goes with the field ``builtins``. The parser itself is a package
+``context.unresolved``), goes with the field ``builtins``; ``symbols.scm`` and ``references.scm`` say what a file
+offers to others and asks of them (see the modules of these names). The parser itself is a package
 from PyPI, named in ``language.toml``. Of languages without a folder only their comments are known, from
 ``comments.toml``. Does not know what the queries' answers are used for.
 """
@@ -62,6 +63,11 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         class_words, function_words: what stands in front of a definition's name; may be two words.
         receivers: what methods call their object.
         member_access: what stands between an object and the name of its part.
+        importers: functions that import what their argument names.
+        constructors: names of methods that make an object.
+        telling: decorators that say how a definition is used, so that they belong to its signature.
+        kinds: what a definition is (``symbols.Kind``) that has a decorator, a base or a type of this name.
+        wrappers: words around a type's name that say nothing of its members.
         builtins: names that need not be bound anywhere; of a language without them, unbound names are not known.
         opaque: what makes a file's names unknowable where it stands anywhere in it.
     """
@@ -82,6 +88,11 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     function_words: tuple[_Word, ...] = ()
     receivers: tuple[_Word, ...] = ()
     member_access: tuple[_Word, ...] = (".",)
+    importers: tuple[_Word, ...] = ()
+    constructors: tuple[_Word, ...] = ()
+    telling: frozenset[_Word] = frozenset()
+    kinds: dict[_Word, _Word] = {}
+    wrappers: frozenset[_Word] = frozenset()
     builtins: frozenset[_Word] = frozenset()
     opaque: tuple[_Word, ...] = ()
     nodes: Nodes = Nodes()

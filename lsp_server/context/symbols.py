@@ -2,23 +2,31 @@
 
 Asks ``grammars/<language>/symbols.scm``. Each pattern there is one of:
 
-- ``@definition.KIND`` around ``@name``, and maybe ``@body`` (its signature ends there), ``@owner`` (the class that it
-  belongs to, where that is not the one around it: Go's receiver, Rust's ``impl``), ``@type`` (declared, or of the call that
-  makes it), ``@receiver`` (it counts only where this is one of the language's ``receivers``: ``self.x = ...``) and ``@doc`` (its documentation, where that is not a comment right above). Kinds are those of ``KINDS``.
-- ``@extends`` (the same node as a definition) with ``@base``: the names of what a class builds on.
-- ``@import`` with ``@module``, and ``@name`` and ``@alias`` where one name is taken from it (``*``: all).
+- ``@definition.KIND`` around ``@name``, and maybe ``@body`` (its signature ends in front of it) or ``@head`` (its
+  signature ends with it), ``@owner`` (the class that it belongs to, where that is not the one around it: Go's
+  receiver, Rust's ``impl``), ``@type`` (declared, returned, or what is called to make it), ``@base`` (what a class
+  builds on), ``@receiver`` (it counts only where this is one of the language's ``receivers``: ``self.x = ...``) and
+  ``@doc`` (its documentation, where that is not a comment right above). Kinds are those of ``KINDS``. Several patterns
+  may match one name: what each knows is put together; the kind is that of the pattern that stands first.
+- ``@whole`` around the ``@name`` of a definition: what else belongs to it (``export``, decorators), maybe with
+  ``@decorator``. ``@above`` is the same for what merely stands in front of a definition (Rust's attributes).
+- ``@extends`` around ``@name`` and ``@base``: one more base of a class, which may be defined elsewhere in the file.
+- ``@import`` with ``@module``, and ``@name`` and ``@alias`` where one name is taken from it (``*``: all); or with
+  ``@paths``, which ends with the name and may hold groups in braces: ``a::{b, c as d}``. ``@default`` is what the
+  module's default is called here. ``@importer`` is a function; it counts only where it is one of the language's
+  ``importers``.
 - ``@variable`` with ``@type``: the type that the text gives a name.
 
 Does not know other files, scopes or cursors. Pure.
 """
 
-import re
 from typing import Literal, cast, get_args
 
 import msgspec
 import tree_sitter
 
-from lsp_server.context.languages import Grammar
+from lsp_server.context.languages import Grammar, Language
+from lsp_server.context.spelling import comment_above, expand, path, type_name
 
 Kind = Literal[
     "class",
@@ -39,18 +47,29 @@ KINDS = frozenset(get_args(Kind))
 #: Kinds that have members.
 CLASSES = frozenset({"class", "interface", "enum", "type", "module"})
 
+#: Kinds that are called.
+FUNCTIONS = frozenset({"function", "method", "constructor"})
+
+#: Of one file are kept so many definitions and typed names, and so many imports; a name or a module that is longer
+#: (bytes) is none. What is beyond is generated or not code.
+MAX_DEFINITIONS, MAX_IMPORTS, MAX_NAME = 5000, 1000, 200
+
 
 class Definition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One definition. Offsets are bytes of the source as ``syntax.to_source`` makes it.
 
     Attributes:
         name: as it stands there.
-        kind: what it is; a function inside a class is a method.
-        owner: name of the class that it is a member of; empty when it is none.
-        start, head_end, end: the definition; its signature ends at ``head_end``.
-        doc_start, doc_end: its documentation, comment marks and quotes included; both 0 when it has none.
-        bases: names of what a class builds on, as they stand there.
-        type: the name of its type, without arguments and modules; empty where the text does not state it.
+        kind: what it is; a function inside a class is a method, a variable in capitals a constant.
+        owner: name of the class, or the module within the file, that it is a member of; empty when it is none.
+        start, end: the definition, with its decorators.
+        head_end: where its signature ends; of a value that takes several lines, the end of the first.
+        doc_start, doc_end: its documentation, comment marks and quotes included; both 0 when it has none. It may
+            stand in front of ``start`` or behind ``head_end``.
+        bases: names of what a class builds on, as they stand there, without arguments.
+        type: the name of its type, without arguments and modules; of a function, of what it returns; of a value that a
+            call makes, of what is called (of ``Foo.create()``, ``Foo``). Empty where the text does not state it.
+        head_start: where its signature begins: behind decorators, but for those that say how it is used.
     """
 
     name: str
@@ -63,6 +82,7 @@ class Definition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     doc_end: int = 0
     bases: tuple[str, ...] = ()
     type: str = ""
+    head_start: int = 0
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -80,7 +100,7 @@ class Import(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Typed(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A name whose type the text states, at ``at`` (bytes)."""
+    """A name whose type the text states, at ``at`` (bytes); ``type`` is as in ``Definition``."""
 
     name: str
     type: str
@@ -88,7 +108,8 @@ class Typed(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Outline(msgspec.Struct, frozen=True, array_like=True):
-    """What one file offers and asks for; definitions in the order of their beginnings, none from inside a function."""
+    """What one file offers and asks for, each in the order of the text; no definition is from inside a function, but
+    the typed names are from everywhere except fields."""
 
     definitions: tuple[Definition, ...] = ()
     imports: tuple[Import, ...] = ()
@@ -99,119 +120,259 @@ def outline(grammar: Grammar, source: bytes, root: tree_sitter.Node) -> Outline:
     """Read a file's outline from its tree; empty where the language has no ``symbols.scm``."""
     if grammar.symbols is None:
         return Outline()
-    found: dict[int, _Found] = {}
-    bases: dict[int, list[str]] = {}
-    imports: dict[Import, None] = {}
-    types: list[Typed] = []
-    for _, match in tree_sitter.QueryCursor(grammar.symbols).matches(root):
-        if "import" in match:
-            imports[_import(source, match)] = None
-        elif "extends" in match:
-            names = bases.setdefault(match["extends"][0].start_byte, [])
-            names.extend(_last_name(_text(source, node)) for node in match["base"])
-        elif "variable" in match:
-            node = match["variable"][0]
-            types.append(
-                Typed(_text(source, node), _last_name(_text(source, match["type"][0])), node.start_byte)
-            )
-        else:
-            if "receiver" not in match or _text(source, match["receiver"][0]) in grammar.about.receivers:
-                _definition(source, match, found)
-    return Outline(
-        _members(source, found, bases), tuple(imports), tuple(sorted(types, key=lambda one: one.at))
+    reader = _Reader(grammar.about, source)
+    for pattern, match in tree_sitter.QueryCursor(grammar.symbols).matches(root):
+        reader.read(pattern, match)
+    definitions = _definitions(grammar.about, source, reader)
+    types = sorted(
+        (one for at, one in reader.types.items() if at not in reader.imported), key=lambda one: one.at
     )
-
-
-class _Found(msgspec.Struct):
-    """A definition before it is known what is around it."""
-
-    name: str
-    kind: Kind
-    start: int
-    head_end: int
-    end: int
-    owner: str = ""
-    type: str = ""
+    return Outline(definitions, tuple(reader.imports)[:MAX_IMPORTS], tuple(types[:MAX_DEFINITIONS]))
 
 
 _Match = dict[str, list[tree_sitter.Node]]
 
 
-def _definition(source: bytes, match: _Match, found: dict[int, _Found]) -> None:
-    """Note a definition. Several patterns may match it: what each knows is put together."""
-    capture = next(name for name in match if name.startswith("definition."))
-    node, name = match[capture][0], match["name"][0]
-    one = found.get(name.start_byte)
-    if one is None:
-        body = match["body"][0] if "body" in match else node.child_by_field_name("body")
-        head_end = body.start_byte if body is not None else node.end_byte
-        one = found[name.start_byte] = _Found(
-            _text(source, name),
-            cast("Kind", capture[len("definition.") :]),
-            node.start_byte,
-            head_end,
-            node.end_byte,
-        )
-    if "type" in match:
-        one.type = _last_name(_text(source, match["type"][0]))
-    if "owner" in match:
-        one.owner = _last_name(_text(source, match["owner"][0]))
+class _Found(msgspec.Struct):
+    """What the patterns say of the definition of one name, at ``at``."""
+
+    name: str
+    at: int
+    kind: str = ""
+    pattern: int = 0
+    start: int = 0
+    head_start: int = 0
+    head_end: int = 0
+    end: int = 0
+    owner: str = ""
+    type: str = ""
+    doc: tuple[int, int] = (0, 0)
+    bases: list[str] = []
+    whole: tuple[int, int] | None = None
+    decorators: list[tuple[int, int, str]] = []
+    is_function: bool = False
 
 
-def _members(source: bytes, found: dict[int, _Found], bases: dict[int, list[str]]) -> tuple[Definition, ...]:
+class _Reader:
+    """Collects what the matches of one file say."""
+
+    def __init__(self, about: Language, source: bytes) -> None:
+        self.found: dict[int, _Found] = {}
+        self.imports: dict[Import, None] = {}
+        self.types: dict[int, Typed] = {}
+        self.above: dict[int, int] = {}
+        self.imported: set[int] = set()
+        self._about, self._source = about, source
+        self._roles: dict[int, str] = {}
+
+    def read(self, pattern: int, match: _Match) -> None:
+        """Take one match."""
+        role = self._roles.get(pattern)
+        if role is None:
+            role = self._roles[pattern] = _role(match)
+        if role == "import":
+            self._import(match)
+        elif role == "variable":
+            node = match["variable"][0]
+            type_ = self._type(match)
+            if type_:
+                self.types.setdefault(node.start_byte, Typed(self._text(node), type_, node.start_byte))
+        elif role == "above":
+            node = match["above"][0]
+            self.above[node.end_byte] = node.start_byte
+        else:
+            self._definition(pattern, role, match)
+
+    def _definition(self, pattern: int, role: str, match: _Match) -> None:
+        name = match["name"][0]
+        at = name.start_byte
+        if not 0 < name.end_byte - at <= MAX_NAME:
+            return
+        if "receiver" in match and self._text(match["receiver"][0]) not in self._about.receivers:
+            return
+        one = self.found.get(at)
+        if one is None:
+            one = self.found[at] = _Found(self._text(name), at)
+        if role == "whole":
+            node = match["whole"][0]
+            one.whole = (node.start_byte, node.end_byte)
+            for node in match.get("decorator", ()):
+                name_of_it = type_name(self._about, self._text(node))
+                one.decorators.append((node.start_byte, node.end_byte, name_of_it))
+            return
+        if "base" in match:
+            one.bases += filter(None, (path(self._text(node)) for node in match["base"]))
+        if role == "extends":
+            return
+        if not one.kind or pattern < one.pattern:
+            node = match[role][0]
+            one.kind, one.pattern = role.removeprefix("definition."), pattern
+            one.is_function = one.kind in FUNCTIONS
+            one.start = one.head_start = node.start_byte
+            one.head_end, one.end = one.head_end or node.end_byte, node.end_byte
+        if "body" in match:
+            one.head_end = match["body"][0].start_byte
+        elif "head" in match:
+            one.head_end = match["head"][0].end_byte
+        if "owner" in match:
+            one.owner = type_name(self._about, self._text(match["owner"][0]))
+        if "doc" in match:
+            one.doc = (match["doc"][0].start_byte, match["doc"][-1].end_byte)
+        if "type" in match and not one.type:
+            one.type = self._type(match)
+
+    def _import(self, match: _Match) -> None:
+        if "importer" in match and self._text(match["importer"][0]) not in self._about.importers:
+            return
+        if "paths" in match:
+            found = expand(self._text(match["paths"][0]))
+        else:
+            module, name, alias, default = (
+                self._text(match[part][0]) if part in match else ""
+                for part in ("module", "name", "alias", "default")
+            )
+            module = module.strip("\"'`<>")
+            if default:
+                name, alias = "default", default
+            if "alias" in match:
+                self.imported.add(match["alias"][0].start_byte)
+            found = [(module, name, "" if alias == (name or module) else alias)]
+        for one in found:
+            if one[0] and max(map(len, one)) <= MAX_NAME:
+                self.imports[Import(*one)] = None
+
+    def _type(self, match: _Match) -> str:
+        return type_name(self._about, self._text(match["type"][0]))
+
+    def _text(self, node: tree_sitter.Node) -> str:
+        return self._source[node.start_byte : node.end_byte].decode(errors="replace")
+
+
+def _role(match: _Match) -> str:
+    """What a pattern is for, by its captures."""
+    for role in match:
+        if role.startswith("definition.") or role in ("import", "variable", "above", "whole", "extends"):
+            return role
+    raise ValueError(f"A pattern of symbols.scm captures {sorted(match)} only, which says nothing.")
+
+
+def _definitions(about: Language, source: bytes, reader: _Reader) -> tuple[Definition, ...]:
     """The definitions with their owners, less what is inside of functions; of a field that is set in several places,
     the first, or the first with a type."""
+    marks = tuple(mark.encode() for mark in about.line_comments)
     around: list[_Found] = []
     members: dict[tuple[str, str, str, int], Definition] = {}
-    for one in sorted(found.values(), key=lambda one: (one.start, -one.end)):
-        while around and around[-1].end <= one.start:
-            around.pop()
-        classes = [outer for outer in around if outer.kind in CLASSES]
-        in_function = any(outer.kind in ("function", "method", "constructor") for outer in around)
-        kind, owner = one.kind, one.owner
-        if not owner and classes:
-            owner = classes[-1].name
-        if kind == "function" and owner:
-            kind = "method"
+    for one in sorted(_whole(about, source, reader), key=lambda one: (one.start, -one.end)):
+        while around and (
+            around[-1].end <= one.start or (around[-1].start, around[-1].end) == (one.start, one.end)
+        ):
+            around.pop()  # it is over, or declared by the same statement
+        kept = _place(about, one, around)
+        if one.type and one.kind in ("variable", "constant") and not one.owner:
+            reader.types.setdefault(one.at, Typed(one.name, one.type, one.at))
         around.append(one)
-        if in_function and kind != "field":
-            continue
-        key = (owner, one.name, kind, 0 if kind == "field" else one.start)
-        if key in members and (members[key].type or not one.type):
-            continue
-        members[key] = Definition(
-            one.name,
-            kind,
-            owner,
-            one.start,
-            one.head_end,
-            one.end,
-            0,
-            0,
-            tuple(bases.get(one.start, ())),
-            one.type,
-        )
-    return tuple(sorted(members.values(), key=lambda one: one.start))
+        key = (one.owner, one.name, one.kind, 0 if one.kind == "field" else one.start)
+        if kept and (key not in members or (one.type and not members[key].type)):
+            doc = one.doc if one.doc[1] else comment_above(source, one.start, marks)
+            members[key] = Definition(
+                one.name,
+                cast("Kind", one.kind),
+                one.owner,
+                one.start,
+                _head_end(source, one),
+                one.end,
+                *doc,
+                tuple(dict.fromkeys(one.bases)),
+                one.type,
+                one.head_start,
+            )
+    return tuple(sorted(members.values(), key=lambda one: one.start)[:MAX_DEFINITIONS])
 
 
-def _import(source: bytes, match: _Match) -> Import:
-    module = _text(source, match["module"][0]).strip("\"'`<>")
-    name = _text(source, match["name"][0]) if "name" in match else ""
-    alias = _text(source, match["alias"][0]) if "alias" in match else ""
-    return Import(module, name, alias)
+def _whole(about: Language, source: bytes, reader: _Reader) -> list[_Found]:
+    """The definitions with all that belongs to them, and what they are by it."""
+    found = [one for one in reader.found.values() if one.kind and one.at not in reader.imported]
+    classes = {one.name: one for one in found if one.kind in CLASSES}
+    for one in reader.found.values():
+        if one.bases and not one.kind and one.name in classes:
+            classes[one.name].bases += one.bases
+    for one in found:
+        if one.whole is not None:
+            one.start, one.end = one.whole
+            one.head_start = _head_start(about, source, one)
+        while reader.above:
+            above = reader.above.get(_behind(source, one.start))
+            if above is None:
+                break
+            one.start = above
+        if not one.type and one.at in reader.types:
+            one.type = reader.types[one.at].type
+        if one.kind == "class":
+            telling = [base.rpartition(".")[2] for base in one.bases]
+        elif one.is_function:
+            telling = [name for _, _, name in one.decorators]
+        else:
+            telling = [one.type]
+        told = next((name for name in telling if name in about.kinds), None)
+        if told is not None:
+            one.kind = about.kinds[told]
+            one.type = one.type if one.is_function else ""
+    return found
 
 
-def _last_name(text: str) -> str:
-    """``Foo`` of ``Optional[a.Foo]``: of what stands around a name, less the wrappers that say nothing of members."""
-    names = [word for word in _NAME.findall(text) if word not in _WRAPPERS]
-    return names[0].rpartition(".")[2] if names else ""
+def _place(about: Language, one: _Found, around: list[_Found]) -> bool:
+    """Settle what a definition is and whose, by what is around it, outermost first.
+
+    Returns:
+        Whether it is reached from outside.
+    """
+    depth = next((depth for depth in reversed(range(len(around))) if around[depth].kind in CLASSES), -1)
+    outer = around[depth] if depth >= 0 else None
+    functions = [other for other in around[depth + 1 :] if other.is_function]
+    is_local = bool(functions) or any(other.is_function for other in around[:depth])
+    if functions and one.kind == "field" and not any(other.is_function for other in around[: max(depth, 0)]):
+        # Set in a method; or in a function that makes objects.
+        maker = functions[0]
+        one.owner = one.owner or maker.owner or (maker.name if maker.name[0].isupper() else "")
+        return bool(one.owner)
+    if not one.owner and outer is not None and not functions:
+        one.owner = outer.name if outer.kind != "type" or one.kind not in CLASSES else ""
+    if one.kind == "variable" and one.name.isupper() and len(one.name) > 1:
+        one.kind = "constant"
+    if one.owner and (outer is None or outer.kind != "module" or outer.name != one.owner):
+        if one.kind in ("function", "method"):
+            made = one.name in about.constructors or one.name == one.owner
+            one.kind = "constructor" if made else "method"
+        elif one.kind in ("variable", "constant") and outer is not None:
+            one.kind = "field"
+        if one.kind == "field" and outer is not None and outer.kind == "enum":
+            one.kind, one.type = "constant", outer.name
+    return not is_local and (one.kind != "field" or bool(one.owner))
 
 
-_NAME = re.compile(r"[^\W\d][\w.]*")
-_WRAPPERS = frozenset(
-    {"Optional", "Union", "List", "list", "Sequence", "Type", "type", "None", "Final", "ClassVar"}
-)
+def _head_start(about: Language, source: bytes, one: _Found) -> int:
+    """Where a signature begins: with the first decorator that tells something, behind the others."""
+    head = one.start
+    for start, end, name in one.decorators:
+        if name in about.telling or start != head:
+            break
+        head = end
+        while source[head : head + 1].isspace():
+            head += 1
+    return head
 
 
-def _text(source: bytes, node: tree_sitter.Node) -> str:
-    return source[node.start_byte : node.end_byte].decode(errors="replace")
+def _head_end(source: bytes, one: _Found) -> int:
+    """Where a signature ends, less the blanks at its end; for the value of a name, the end of its first line."""
+    end = one.head_end
+    if end == one.end and not one.is_function:
+        line = source.find(b"\n", one.head_start, end)
+        end = end if line < 0 else line
+    return _behind(source, end)
+
+
+def _behind(source: bytes, at: int) -> int:
+    """Where the blanks begin that end at ``at``."""
+    while at > 0 and source[at - 1] in b" \t\n\f":
+        at -= 1
+    return at
