@@ -118,6 +118,23 @@ def test_server_and_worker_share_messages_only() -> None:
                     assert any(target.startswith(side) for side in SERVER_SIDE), f"{own} imports {target}"
 
 
+#: The server's side of the index: without numpy, which would cost it a tenth of a second and 20 MB.
+INDEX_SERVER_SIDE = {
+    f"lsp_server.workspace.index.{name}" for name in ("client", "messages", "contents", "where")
+}
+
+
+def test_the_server_does_not_load_the_index() -> None:
+    """What holds the index is imported by its own process and by benches only."""
+    for path in FILES:
+        own = name_of(path)
+        if own not in INDEX_SERVER_SIDE and (package(own) in ("bench", "cli") or ".workspace.index" in own):
+            continue
+        for target in imports(path):
+            if target.startswith("lsp_server.workspace.index."):
+                assert any(target.startswith(side) for side in INDEX_SERVER_SIDE), f"{own} imports {target}"
+
+
 def test_pure_layers_do_not_touch_the_world() -> None:
     """context (but for loading grammars), prompt and filters read no disk, no clock, no log, and never wait."""
     forbidden = {"os", "time", "logging", "asyncio", "pathlib", "threading", "subprocess"}

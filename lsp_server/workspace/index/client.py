@@ -12,12 +12,14 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import psutil
 
 from lsp_server.base import child
 from lsp_server.base.errors import ProtocolError
-from lsp_server.workspace.index import kept
+from lsp_server.workspace.index import where
+from lsp_server.workspace.index.contents import Size
 from lsp_server.workspace.index.messages import (
     FROM_INDEXER,
     Answer,
@@ -31,7 +33,6 @@ from lsp_server.workspace.index.messages import (
     Tell,
     ToIndexer,
 )
-from lsp_server.workspace.index.store import Size
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class IndexClient:
     """Keeps an indexer for the folders of one workspace.
 
     Attributes:
+        roots: as they were given.
         progress: what it said last.
         restarts: indexers started so far, less the first.
         refused: paths of the files that are left out because they killed indexers.
@@ -76,10 +78,11 @@ class IndexClient:
             command: what to run instead of the indexer.
             environment: variables for the indexer, beside the server's.
         """
-        self.progress = Progress("", 0, Size())
+        self.progress = Progress("", 0, 0, Size())
         self.restarts = -1
         self.refused: dict[str, None] = {}
-        self._kept = str(kept.place(roots))
+        self.roots = tuple(roots)
+        self._kept = str(where.place(roots))
         self._on_progress = on_progress
         self._command = tuple(command) or child.command("lsp_server.workspace.index.indexer")
         # One thread: it works beside somebody who types.
@@ -96,6 +99,7 @@ class IndexClient:
         self._listed = False
         self._texts: dict[str, Override] = {}
         self._deaths: Counter[str] = Counter()
+        self._said = 0  # to this indexer, questions not counted
         self._pause = _FIRST_PAUSE_S
         self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
 
@@ -158,6 +162,25 @@ class IndexClient:
             await process.gone()
 
     @property
+    def settled(self) -> bool:
+        """Whether everything that was told is known."""
+        return self._said > 0 and self.progress.heard == self._said and not self.progress.waiting
+
+    def status(self) -> dict[str, Any]:
+        """What ``offhand.status`` says of it."""
+        size = self.progress.size
+        return {
+            "files": size.files,
+            "definitions": size.definitions,
+            "units": size.units,
+            "waiting": self.progress.waiting,
+            "refused": len(self.refused),
+            "pid": self.pid,
+            "restarts": self.restarts,
+            "rss_mb": self.rss_mb,
+        }
+
+    @property
     def pid(self) -> int | None:
         """Of the indexer, while there is one."""
         return self._process.pid if self._process else None
@@ -186,7 +209,7 @@ class IndexClient:
             process = await child.start(self._command, self._environment, FROM_INDEXER, self._receive)
         except OSError as error:
             return f"the indexer cannot be started: {error}"
-        self._process = process
+        self._process, self._said = process, 0
         self._tell_all()
         try:
             await asyncio.wait((process.ended,))
@@ -212,7 +235,7 @@ class IndexClient:
     def _blame(self) -> None:
         """Leave a file out that too many indexers died of."""
         suspect = self.progress.reading
-        self.progress = Progress("", 0, Size())
+        self.progress = Progress("", 0, 0, Size())
         if suspect:
             self._deaths[suspect] += 1
             if self._deaths[suspect] >= _TOO_MANY_DEATHS:
@@ -228,6 +251,7 @@ class IndexClient:
         if self._process is not None:
             with contextlib.suppress(ProtocolError):  # too long: a path or a text that nobody misses
                 self._process.send(message)
+                self._said += not isinstance(message, Ask)
 
     # --- what it says
 

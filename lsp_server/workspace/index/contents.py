@@ -36,3 +36,13 @@ class Contents(msgspec.Struct, frozen=True):
     language: str
     outline: Outline = Outline()
     units: tuple[Unit, ...] = ()
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much a store knows; ``names`` are pairs of a unit and a name."""
+
+    files: int = 0
+    definitions: int = 0
+    units: int = 0
+    names: int = 0
+    segments: int = 0

@@ -80,8 +80,9 @@ def serve(
     work = Work(
         index,
         reading.fingerprint(grammars),
-        lambda path: send(Progress(path, work.waiting, index.size)),
+        lambda path: send(Progress(path, work.waiting, heard, index.size)),
     )
+    heard = 0
     left: float | None = None
     while True:
         try:
@@ -94,7 +95,9 @@ def serve(
             break
         if isinstance(message, Ask):
             send(_answered(index, message, answer))
-        elif isinstance(message, Begin):
+            continue
+        heard += 1
+        if isinstance(message, Begin):
             work.begin(Path(message.kept), message.refused)
         elif isinstance(message, Tell):
             work.tell(message.paths)
@@ -104,6 +107,8 @@ def serve(
             work.override(message)
         elif isinstance(message, Release):
             work.release(message.path)
+        if not work.waiting:
+            send(Progress("", 0, heard, index.size))
     work.keep()
 
 

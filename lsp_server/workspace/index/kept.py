@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
-from lsp_server.base import paths
 from lsp_server.workspace.index.segment import Columns, Mask, joined
 
 _log = logging.getLogger(__name__)
@@ -42,17 +41,6 @@ class _Head(msgspec.Struct, frozen=True):
     format: int
     fingerprint: str
     blocks: int
-
-
-def place(roots: Sequence[str]) -> Path:
-    """The file that the index of some folders, in whatever order, is kept in."""
-    name = hashlib.sha256("\0".join(sorted(roots)).encode(errors="surrogateescape")).hexdigest()[:24]
-    return folder() / f"{name}.index"
-
-
-def folder() -> Path:
-    """Where the indexes are."""
-    return paths.cache_dir() / "index"
 
 
 def save(path: Path, fingerprint: str, parts: Sequence[tuple[Columns, Mask]]) -> None:

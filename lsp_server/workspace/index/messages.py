@@ -2,7 +2,7 @@
 
 import msgspec
 
-from lsp_server.workspace.index.store import Size
+from lsp_server.workspace.index.contents import Size
 
 # --- server to indexer
 
@@ -73,10 +73,12 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
     Attributes:
         reading: path of the file that is looked into now; empty when none is.
         waiting: files to look at, this one included.
+        heard: messages taken in so far, questions not counted.
     """
 
     reading: str
     waiting: int
+    heard: int
     size: Size
 
 

@@ -11,11 +11,10 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from lsp_server.context.symbols import Definition, Outline
-from lsp_server.workspace.index.contents import Contents
+from lsp_server.workspace.index.contents import Contents, Size
 from lsp_server.workspace.index.segment import (
     Columns,
     Hasher,
@@ -46,16 +45,6 @@ _COUNTED: Final = 80_000
 
 #: Outlines that are held ready, the ones asked for last.
 _OUTLINES: Final = 64
-
-
-class Size(msgspec.Struct, frozen=True):
-    """How much a store knows; ``names`` are pairs of a unit and a name."""
-
-    files: int = 0
-    definitions: int = 0
-    units: int = 0
-    names: int = 0
-    segments: int = 0
 
 
 class Store:
