@@ -4,8 +4,10 @@
   (class_declaration name: (_) @name body: (_) @body)
   (abstract_class_declaration name: (_) @name body: (_) @body)
 ]) @definition.class
-(_ name: (type_identifier) @name (class_heritage (extends_clause value: (_) @base))) @extends
-(_ name: (type_identifier) @name (class_heritage (implements_clause (_) @base))) @extends
+([
+  (class_declaration name: (_) @name (class_heritage [(extends_clause value: (_) @base) (implements_clause (_) @base)]))
+  (abstract_class_declaration name: (_) @name (class_heritage [(extends_clause value: (_) @base) (implements_clause (_) @base)]))
+]) @extends
 (class_body (decorator) @above)
 (class_body (method_definition
   name: (_) @name return_type: (type_annotation)? @type body: (_) @body) @definition.method)

@@ -64,6 +64,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         receivers: what methods call their object.
         member_access: what stands between an object and the name of its part.
         importers: functions that import what their argument names.
+        definers: functions that define what their argument names.
         constructors: names of methods that make an object.
         telling: decorators that say how a definition is used, so that they belong to its signature.
         kinds: what a definition is (``symbols.Kind``) that has a decorator, a base or a type of this name.
@@ -89,6 +90,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     receivers: tuple[_Word, ...] = ()
     member_access: tuple[_Word, ...] = (".",)
     importers: tuple[_Word, ...] = ()
+    definers: tuple[_Word, ...] = ()
     constructors: tuple[_Word, ...] = ()
     telling: frozenset[_Word] = frozenset()
     kinds: dict[_Word, _Word] = {}

@@ -10,11 +10,11 @@ from lsp_server.context.languages import Language
 #: Characters of a type and of an import that are looked at, braces in braces, and bytes of comments.
 _LONGEST_TYPE, _LONGEST_PATHS, _DEEPEST, _LONGEST_COMMENT = 1000, 20_000, 20, 20_000
 
-_NAMES = r"[^\W\d]\w*(?:(?:\.|::|\\|->)[^\W\d]\w*)*"
+_NAMES = r"[^\W\d]\w*(?:(?:\.|::?|\\|->)[^\W\d]\w*)*"
 
 #: A name with what it is reached through; not a lifetime (``'a``), but what is quoted.
 _PATH = re.compile(rf"(?<![\w']){_NAMES}|(?<='){_NAMES}(?=')")
-_SEPARATOR = re.compile(r"\.|::|\\|->")
+_SEPARATOR = re.compile(r"\.|::?|\\|->")
 
 
 def path(text: str) -> str:
@@ -28,12 +28,15 @@ def type_name(about: Language, text: str) -> str:
 
     It is the last part of the first path that is not one of the language's ``wrappers``. Where that part begins in
     lower case and the one in front of it does not, as in ``Foo.create``, it is the latter: what an object is made with
-    is called so for the most part.
+    is called so for the most part. Of a chain of calls that does not begin so, ``make().next``, nothing is known.
     """
-    for found in _PATH.findall(text[:_LONGEST_TYPE].lstrip("'")):
-        parts: list[str] = _SEPARATOR.split(found)
+    text = text[:_LONGEST_TYPE].lstrip("'")
+    for found in _PATH.finditer(text):
+        parts: list[str] = _SEPARATOR.split(found[0])
         if parts[-1] in about.wrappers:
             continue
+        if text.startswith("(", found.end()) and parts[0][0].islower() and parts[-1][0].islower():
+            return ""
         if len(parts) > 1 and parts[-1][0].islower() and parts[-2][0].isupper():
             return parts[-2]
         return parts[-1]
@@ -59,6 +62,7 @@ def _expand(prefix: str, text: str, found: list[tuple[str, str, str]]) -> None:
             _expand(prefix + "".join(head.split()), piece, found)
         return
     words = text.split()
+    words = words[1:] if len(words) == 2 else words  # PHP: "function f"
     if not words or not re.fullmatch(r"(?:[\w\\.:$#]|\*)+", words[0]):
         return
     whole = prefix + words[0]

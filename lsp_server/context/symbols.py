@@ -5,16 +5,17 @@ Asks ``grammars/<language>/symbols.scm``. Each pattern there is one of:
 - ``@definition.KIND`` around ``@name``, and maybe ``@body`` (its signature ends in front of it) or ``@head`` (its
   signature ends with it), ``@owner`` (the class that it belongs to, where that is not the one around it: Go's
   receiver, Rust's ``impl``), ``@type`` (declared, returned, or what is called to make it), ``@base`` (what a class
-  builds on), ``@receiver`` (it counts only where this is one of the language's ``receivers``: ``self.x = ...``) and
-  ``@doc`` (its documentation, where that is not a comment right above). Kinds are those of ``KINDS``. Several patterns
-  may match one name: what each knows is put together; the kind is that of the pattern that stands first.
+  builds on), ``@receiver`` and ``@definer`` (it counts only where this is one of the language's ``receivers``,
+  ``self.x = ...``, or ``definers``, ``attr_reader :x``) and ``@doc`` (its documentation, where that is not a comment
+  right above). Kinds are those of ``KINDS``. Several patterns may match one name: what each knows is put together;
+  the kind is that of the pattern that stands first.
 - ``@whole`` around the ``@name`` of a definition: what else belongs to it (``export``, decorators), maybe with
   ``@decorator``. ``@above`` is the same for what merely stands in front of a definition (Rust's attributes).
 - ``@extends`` around ``@name`` and ``@base``: one more base of a class, which may be defined elsewhere in the file.
 - ``@import`` with ``@module``, and ``@name`` and ``@alias`` where one name is taken from it (``*``: all); or with
   ``@paths``, which ends with the name and may hold groups in braces: ``a::{b, c as d}``. ``@default`` is what the
   module's default is called here. ``@importer`` is a function; it counts only where it is one of the language's
-  ``importers``.
+  ``importers``. With ``@all``, any node, everything is taken.
 - ``@variable`` with ``@type``: the type that the text gives a name.
 
 Does not know other files, scopes or cursors. Pure.
@@ -49,6 +50,9 @@ CLASSES = frozenset({"class", "interface", "enum", "type", "module"})
 
 #: Kinds that are called.
 FUNCTIONS = frozenset({"function", "method", "constructor"})
+
+#: Types that say: the class that this stands in.
+_SELF = frozenset({"Self", "self", "static", "this"})
 
 #: Of one file are kept so many definitions and typed names, and so many imports; a name or a module that is longer
 #: (bytes) is none. What is beyond is generated or not code.
@@ -190,15 +194,17 @@ class _Reader:
             return
         if "receiver" in match and self._text(match["receiver"][0]) not in self._about.receivers:
             return
+        if "definer" in match and self._text(match["definer"][0]) not in self._about.definers:
+            return
         one = self.found.get(at)
         if one is None:
-            one = self.found[at] = _Found(self._text(name), at)
+            one = self.found[at] = _Found(self._text(name).lstrip(":"), at)
         if role == "whole":
             node = match["whole"][0]
             one.whole = (node.start_byte, node.end_byte)
             for node in match.get("decorator", ()):
-                name_of_it = type_name(self._about, self._text(node))
-                one.decorators.append((node.start_byte, node.end_byte, name_of_it))
+                decorator = path(self._text(node)).rpartition(".")[2]
+                one.decorators.append((node.start_byte, node.end_byte, decorator))
             return
         if "base" in match:
             one.bases += filter(None, (path(self._text(node)) for node in match["base"]))
@@ -209,11 +215,11 @@ class _Reader:
             one.kind, one.pattern = role.removeprefix("definition."), pattern
             one.is_function = one.kind in FUNCTIONS
             one.start = one.head_start = node.start_byte
-            one.head_end, one.end = one.head_end or node.end_byte, node.end_byte
+            one.end = node.end_byte
         if "body" in match:
-            one.head_end = match["body"][0].start_byte
+            one.head_end = min(one.head_end or one.end, match["body"][0].start_byte)
         elif "head" in match:
-            one.head_end = match["head"][0].end_byte
+            one.head_end = max(one.head_end, match["head"][0].end_byte)
         if "owner" in match:
             one.owner = type_name(self._about, self._text(match["owner"][0]))
         if "doc" in match:
@@ -234,6 +240,8 @@ class _Reader:
             module = module.strip("\"'`<>")
             if default:
                 name, alias = "default", default
+            elif "all" in match or name == ".":  # Go's dot
+                name = "*"
             if "alias" in match:
                 self.imported.add(match["alias"][0].start_byte)
             found = [(module, name, "" if alias == (name or module) else alias)]
@@ -257,8 +265,8 @@ def _role(match: _Match) -> str:
 
 
 def _definitions(about: Language, source: bytes, reader: _Reader) -> tuple[Definition, ...]:
-    """The definitions with their owners, less what is inside of functions; of a field that is set in several places,
-    the first, or the first with a type."""
+    """The definitions with their owners, less what is inside of functions; of a name that gets values in several
+    places, the first, or the first with a type."""
     marks = tuple(mark.encode() for mark in about.line_comments)
     around: list[_Found] = []
     members: dict[tuple[str, str, str, int], Definition] = {}
@@ -271,7 +279,7 @@ def _definitions(about: Language, source: bytes, reader: _Reader) -> tuple[Defin
         if one.type and one.kind in ("variable", "constant") and not one.owner:
             reader.types.setdefault(one.at, Typed(one.name, one.type, one.at))
         around.append(one)
-        key = (one.owner, one.name, one.kind, 0 if one.kind == "field" else one.start)
+        key = (one.owner, one.name, one.kind, 0 if one.kind in ("field", "variable") else one.start)
         if kept and (key not in members or (one.type and not members[key].type)):
             doc = one.doc if one.doc[1] else comment_above(source, one.start, marks)
             members[key] = Definition(
@@ -316,7 +324,8 @@ def _whole(about: Language, source: bytes, reader: _Reader) -> list[_Found]:
         told = next((name for name in telling if name in about.kinds), None)
         if told is not None:
             one.kind = about.kinds[told]
-            one.type = one.type if one.is_function else ""
+        if one.kind in CLASSES and (told is not None or one.kind != "type"):
+            one.type = ""
     return found
 
 
@@ -339,14 +348,18 @@ def _place(about: Language, one: _Found, around: list[_Found]) -> bool:
         one.owner = outer.name if outer.kind != "type" or one.kind not in CLASSES else ""
     if one.kind == "variable" and one.name.isupper() and len(one.name) > 1:
         one.kind = "constant"
-    if one.owner and (outer is None or outer.kind != "module" or outer.name != one.owner):
-        if one.kind in ("function", "method"):
-            made = one.name in about.constructors or one.name == one.owner
-            one.kind = "constructor" if made else "method"
-        elif one.kind in ("variable", "constant") and outer is not None:
-            one.kind = "field"
-        if one.kind == "field" and outer is not None and outer.kind == "enum":
-            one.kind, one.type = "constant", outer.name
+    if one.kind == "method" and not one.owner:
+        one.kind = "function"
+    elif one.kind == "method" or (one.kind == "function" and (outer is None or outer.kind != "module")):
+        if one.owner:
+            is_made = one.name in about.constructors or one.name == one.owner
+            one.kind = "constructor" if is_made else "method"
+    elif one.kind in ("variable", "constant") and outer is not None and outer.kind == "enum":
+        one.kind, one.type = "constant", outer.name
+    elif one.kind == "variable" and outer is not None and outer.kind != "module":
+        one.kind = "field"
+    if one.owner and one.type in _SELF:
+        one.type = one.owner
     return not is_local and (one.kind != "field" or bool(one.owner))
 
 
@@ -364,11 +377,10 @@ def _head_start(about: Language, source: bytes, one: _Found) -> int:
 
 def _head_end(source: bytes, one: _Found) -> int:
     """Where a signature ends, less the blanks at its end; for the value of a name, the end of its first line."""
-    end = one.head_end
-    if end == one.end and not one.is_function:
-        line = source.find(b"\n", one.head_start, end)
-        end = end if line < 0 else line
-    return _behind(source, end)
+    if one.head_end:
+        return _behind(source, one.head_end)
+    line = -1 if one.is_function else source.find(b"\n", one.head_start, one.end)
+    return _behind(source, one.end if line < 0 else line)
 
 
 def _behind(source: bytes, at: int) -> int:

@@ -1,0 +1,23 @@
+; How names are used around a cursor; the contract of the captures is in lsp_server/context/references.py.
+
+(call_expression function: (identifier) @call)
+(call_expression function: (field_expression argument: (_) @receiver field: (_) @call))
+(field_expression argument: (_) @receiver field: (_) @member)
+(type_identifier) @type
+(struct_specifier name: (_) @defined body: (_))
+(union_specifier name: (_) @defined body: (_))
+(enum_specifier name: (_) @defined body: (_))
+(type_definition declarator: (type_identifier) @defined)
+(class_specifier name: (_) @defined body: (_))
+(alias_declaration name: (_) @defined)
+(type_parameter_declaration (type_identifier) @defined)
+(call_expression function: (qualified_identifier scope: (_) @receiver name: (identifier) @call))
+(call_expression function: (qualified_identifier scope: (_) @receiver name: (template_function name: (_) @call)))
+(call_expression function: (template_function name: (_) @call))
+(qualified_identifier scope: (_) @receiver name: (identifier) @member)
+(qualified_identifier scope: (_) @receiver name: (type_identifier) @type)
+(base_class_clause (type_identifier) @base)
+(base_class_clause (template_type name: (_) @base))
+(base_class_clause (qualified_identifier scope: (_) @receiver name: (type_identifier) @base))
+(ERROR (identifier) @name)
+(ERROR (identifier) @call . "(")

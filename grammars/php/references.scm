@@ -1,0 +1,15 @@
+; How names are used around a cursor; the contract of the captures is in lsp_server/context/references.py.
+
+(function_call_expression function: (name) @call)
+(member_call_expression object: (_) @receiver name: (name) @call)
+(nullsafe_member_call_expression object: (_) @receiver name: (name) @call)
+(scoped_call_expression scope: (_) @receiver name: (name) @call)
+(object_creation_expression . (name) @call)
+(member_access_expression object: (_) @receiver name: (name) @member)
+(class_constant_access_expression . (_) @receiver (name) @member .)
+(scoped_property_access_expression scope: (_) @receiver name: (variable_name (name) @member))
+(named_type (name) @type)
+(base_clause (name) @base)
+(class_interface_clause (name) @base)
+(use_declaration (name) @base)
+(ERROR (name) @name)

@@ -1,0 +1,22 @@
+; How names are used around a cursor; the contract of the captures is in lsp_server/context/references.py.
+
+(call_expression function: (identifier) @call)
+(call_expression function: (field_expression value: (_) @receiver field: (_) @call))
+(call_expression function: (scoped_identifier path: (_) @receiver name: (_) @call))
+(call_expression function: (generic_function function: (identifier) @call))
+(macro_invocation macro: (identifier) @call)
+(field_expression value: (_) @receiver field: (_) @member)
+(scoped_identifier path: (_) @receiver name: (_) @member)
+(type_identifier) @type
+(scoped_type_identifier path: (_) @receiver name: (_) @type)
+(impl_item trait: (type_identifier) @base)
+(trait_bounds (type_identifier) @base)
+(struct_item name: (_) @defined)
+(enum_item name: (_) @defined)
+(union_item name: (_) @defined)
+(trait_item name: (_) @defined)
+(type_item name: (_) @defined)
+(associated_type name: (_) @defined)
+(type_parameter name: (_) @defined)
+(ERROR (identifier) @name)
+(ERROR (identifier) @call . "(")
