@@ -99,6 +99,9 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opaque: tuple[_Word, ...] = ()
     nodes: Nodes = Nodes()
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.ids))  # ``kinds`` has no hash, and callers keep what they made of a language
+
 
 #: What is taken for granted of a language that nobody described.
 UNKNOWN = Language()
