@@ -100,7 +100,9 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nodes: Nodes = Nodes()
 
     def __hash__(self) -> int:
-        return hash((self.name, self.ids))  # ``kinds`` has no hash, and callers keep what they made of a language
+        return hash(
+            (self.name, self.ids)
+        )  # ``kinds`` has no hash, and callers keep what they made of a language
 
 
 #: What is taken for granted of a language that nobody described.

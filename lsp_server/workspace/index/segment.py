@@ -212,8 +212,13 @@ class Segment:
 
     @property
     def size(self) -> int:
-        """Pairs of a unit and a name, those that do not count included."""
-        return len(self.columns.names)
+        """Pairs of a unit and a name, and files, those that do not count included."""
+        return len(self.columns.names) + len(self.columns.paths)
+
+    @property
+    def living(self) -> int:
+        """The same of the files that count."""
+        return self.living_pairs + int(self.alive.sum())
 
     def count(self, file: int, counts: bool) -> None:
         """Let a file count from now on, or no more; it must not be so already."""

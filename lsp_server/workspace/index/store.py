@@ -178,7 +178,7 @@ class Store:
             size += one.size
         if len(group) > 1:
             return group
-        return [one for one in self._segments if one.living_pairs < one.size / 2][:1]
+        return [one for one in self._segments if one.living < one.size / 2][:1]
 
     # --- asking
 
