@@ -12,6 +12,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -67,6 +68,7 @@ class IndexClient:
         roots: Sequence[str],
         *,
         on_progress: Callable[[], None] = lambda: None,
+        file: Path | None = None,
         command: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -75,6 +77,7 @@ class IndexClient:
         Args:
             roots: the workspace's folders; they name the file that the index is kept in.
             on_progress: called whenever ``progress`` has changed.
+            file: that the index is kept in, in the place of the usual one.
             command: what to run instead of the indexer.
             environment: variables for the indexer, beside the server's.
         """
@@ -82,7 +85,7 @@ class IndexClient:
         self.restarts = -1
         self.refused: dict[str, None] = {}
         self.roots = tuple(roots)
-        self._kept = str(where.place(roots))
+        self._kept = str(file or where.place(roots))
         self._on_progress = on_progress
         self._command = tuple(command) or child.command("lsp_server.workspace.index.indexer")
         # One thread: it works beside somebody who types.
