@@ -32,7 +32,7 @@ NUMERIC = ("memory", "fit_memory", "regression", "fit_gate")
 HOMES = {
     "pygls": ["lsp_server.lsp.*"],
     "lsprotocol": ["lsp_server.lsp.*"],
-    "tree_sitter": ["lsp_server.context.*"],
+    "tree_sitter": ["lsp_server.context.*", "lsp_server.workspace.index.cutting"],
     "watchdog": ["lsp_server.workspace.watch"],
     "pathspec": ["lsp_server.workspace.ignore"],
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],
@@ -41,6 +41,9 @@ HOMES = {
     "gguf": ["lsp_server.training.gguf_file"],
     "cyllama": ["lsp_server.training.llama_cpp"],
     "numpy": [
+        "lsp_server.workspace.index.segment",
+        "lsp_server.workspace.index.store",
+        "lsp_server.workspace.index.kept",
         "lsp_server.engine.*",
         "lsp_server.training.*",
         *(f"lsp_server.bench.{name}" for name in NUMERIC),
@@ -54,9 +57,7 @@ HOMES = {
 }
 
 #: The server's side of the engine may see nothing of the worker's, and the other way round.
-SERVER_SIDE = {
-    f"lsp_server.engine.{name}" for name in ("client", "process", "quarantine", "framing", "messages")
-}
+SERVER_SIDE = {f"lsp_server.engine.{name}" for name in ("client", "process", "quarantine", "messages")}
 
 
 def name_of(path: Path) -> str:
@@ -115,6 +116,23 @@ def test_server_and_worker_share_messages_only() -> None:
             for target in imports(path):
                 if target.startswith("lsp_server.engine."):
                     assert any(target.startswith(side) for side in SERVER_SIDE), f"{own} imports {target}"
+
+
+#: The server's side of the index: without numpy, which would cost it a tenth of a second and 20 MB.
+INDEX_SERVER_SIDE = {
+    f"lsp_server.workspace.index.{name}" for name in ("client", "messages", "contents", "where")
+}
+
+
+def test_the_server_does_not_load_the_index() -> None:
+    """What holds the index is imported by its own process and by benches only."""
+    for path in FILES:
+        own = name_of(path)
+        if own not in INDEX_SERVER_SIDE and (package(own) in ("bench", "cli") or ".workspace.index" in own):
+            continue
+        for target in imports(path):
+            if target.startswith("lsp_server.workspace.index."):
+                assert any(target.startswith(side) for side in INDEX_SERVER_SIDE), f"{own} imports {target}"
 
 
 def test_pure_layers_do_not_touch_the_world() -> None:

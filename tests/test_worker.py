@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from bundled import MODEL, complete_message, load_message, tokenizer
 
+from lsp_server.base.framing import LENGTH, MAX_FRAME, decode, frame, length
 from lsp_server.engine import process
-from lsp_server.engine.framing import LENGTH, frame, length, to_server
 from lsp_server.engine.messages import (
-    MAX_FRAME,
+    TO_SERVER,
     Cancel,
     Finished,
     Learn,
@@ -50,7 +50,7 @@ class Worker:
 
     def receive(self) -> ToServer:
         assert self.child.stdout is not None
-        return to_server(self.child.stdout.read(length(self.child.stdout.read(LENGTH))))
+        return decode(TO_SERVER, self.child.stdout.read(length(self.child.stdout.read(LENGTH))))
 
     def load(self, message: Load) -> Loaded:
         """Have it load a model, and wait until it is there."""

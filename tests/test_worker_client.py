@@ -13,8 +13,9 @@ import psutil
 import pytest
 from bundled import load_message, prompt
 
+from lsp_server.base import child
 from lsp_server.base.paths import state_dir
-from lsp_server.engine import client, process
+from lsp_server.engine import client
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Finished, Load, Partial, Stop
 
@@ -327,5 +328,5 @@ async def test_close_at_any_moment() -> None:
 )
 def test_what_counts_as_a_crash(code: int, crash: bool) -> None:
     """Signals of native code, and what Windows has instead."""
-    assert process.crashed(code) is crash
-    assert process.describe(code)
+    assert child.crashed(code) is crash
+    assert child.describe(code)

@@ -6,6 +6,7 @@ OffhandError
 ├── GrammarError      a language's grammar or query cannot be loaded
 ├── ModelError        a model file or its manifest is missing, damaged or refused
 ├── EngineError       the engine or its worker failed
+├── ProtocolError     what goes between two of our own processes is no message
 └── TrainingError     a model cannot be trained: a recipe, a run directory, a package
 
 The text of each says what is wrong and what to do; ``cli`` and ``lsp`` show it as it is.
@@ -34,6 +35,10 @@ class ModelError(OffhandError):
 
 class EngineError(OffhandError):
     """The engine, or the worker that runs it, failed."""
+
+
+class ProtocolError(OffhandError):
+    """What one of our own processes says to another is no message, or too long to be one."""
 
 
 class TrainingError(OffhandError):

@@ -27,3 +27,8 @@ def data_dir() -> Path:
 def state_dir() -> Path:
     """What survives a restart but can be lost: the log, the quarantine list, the last requests' reasons."""
     return _folder("state", platformdirs.user_state_dir("offhand", appauthor=False))
+
+
+def cache_dir() -> Path:
+    """What can be made again at any time: the indexes of workspaces."""
+    return _folder("cache", platformdirs.user_cache_dir("offhand", appauthor=False))

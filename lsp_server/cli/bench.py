@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsp_server.base.errors import OffhandError
-from lsp_server.cli import ablation, bench_infilling, bench_memory, bench_models, bench_recall, fit_gate, measuring
+from lsp_server.cli import (
+    ablation,
+    bench_index,
+    bench_infilling,
+    bench_memory,
+    bench_models,
+    bench_recall,
+    fit_gate,
+    measuring,
+)
 
 if TYPE_CHECKING:
     from lsp_server.bench.lines import Case
@@ -36,6 +45,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     bench_infilling.add(benches)
     bench_recall.add(benches)
     bench_memory.add(benches)
+    bench_index.add(benches)
     compare = benches.add_parser("compare", help="compare two runs of 'lines' over the same places")
     compare.add_argument("before", type=Path, metavar="BEFORE.jsonl", help="what --cases wrote")
     compare.add_argument("after", type=Path, metavar="AFTER.jsonl", help="the same of the other run")

@@ -53,7 +53,7 @@ async def engine(config: Config, named: Model | None = None) -> AsyncIterator[Se
             raise EngineError(str(session.status()["message"]))
         yield session
     finally:
-        workspace.leave(session)
+        await workspace.end(session)
         await stop_engine(session)
 
 

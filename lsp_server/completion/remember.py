@@ -28,14 +28,14 @@ _DELETED = 300
 
 def learn(session: Session, document: Document) -> None:
     """Have a document learnt that was just opened."""
-    if session.worker is not None and _may_be_remembered(session, document.uri):
+    if session.worker is not None and may_be_remembered(session, document.uri):
         text = "".join(document.lines[: 2 * _REACH])
         session.worker.remember(path_of(document.uri), (model_text(text),))
 
 
 def remember(session: Session, snapshot: Snapshot) -> None:
     """Have a document learnt, if anything but the cursor's line has changed since the last time."""
-    if session.worker is None or not _may_be_remembered(session, snapshot.uri):
+    if session.worker is None or not may_be_remembered(session, snapshot.uri):
         return
     line = snapshot.line
     pieces = snapshot.lines[max(0, line - _REACH) : line], snapshot.lines[line + 1 : line + 1 + _REACH]
@@ -53,7 +53,7 @@ def forget(session: Session, uri: str) -> None:
     if session.worker is not None:
         path = path_of(uri)
         session.worker.remember(path, ())
-        if session.workspace is not None and session.workspace.knows(path):
+        if session.allowance.holds(path):
             session.worker.learn((path,))
 
 
@@ -68,7 +68,7 @@ def deletions(session: Session, document: Document, before: Sequence[str], chang
     if session.worker is None or not several_lines:
         return
     gone = _deleted(before, document.lines)
-    if gone and _may_be_remembered(session, document.uri):
+    if gone and may_be_remembered(session, document.uri):
         session.deleted.append(gone)
         while sum(map(len, session.deleted)) > _DELETED and len(session.deleted) > 1:
             session.deleted.popleft()
@@ -86,7 +86,7 @@ def _deleted(before: Sequence[str], after: Sequence[str]) -> list[str]:
     return lines if any(map(str.strip, lines)) else []
 
 
-def _may_be_remembered(session: Session, uri: str) -> bool:
+def may_be_remembered(session: Session, uri: str) -> bool:
     """Whether neither git, nor the user, nor its name wants a document left alone; asked once for each."""
     known = session.ignored.get(uri)
     if known is None:

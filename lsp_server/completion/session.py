@@ -16,6 +16,7 @@ from lsp_server.base.metrics import Metrics
 from lsp_server.base.text import content
 from lsp_server.completion import gate
 from lsp_server.completion.adaptation import Adaptation
+from lsp_server.completion.allowance import Allowance
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Gathered, Snapshot, Suggestion
@@ -24,6 +25,7 @@ from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Stage
 from lsp_server.models.store import Model
 from lsp_server.workspace.documents import Documents
+from lsp_server.workspace.index.client import IndexClient
 from lsp_server.workspace.tree import WorkspaceTree
 
 logger = logging.getLogger(__name__)
@@ -124,6 +126,10 @@ class Session:
         self.starting = asyncio.Lock()
         self.started = asyncio.Event()
         self.workspace: WorkspaceTree | None = None
+        self.allowance = Allowance()
+        self.index: IndexClient | None = None
+        self.pauses: dict[str, asyncio.TimerHandle] = {}
+        self.closing: set[asyncio.Task[None]] = set()
         self.ignored: dict[str, bool] = {}
         self.gathered: dict[str, Gathered] = {}
         self.deleted: deque[list[str]] = deque()
@@ -236,6 +242,7 @@ class Session:
                 "reading": bool(worker and worker.reading),
                 "fault": self.workspace.fault if self.workspace else "",
             },
+            "index": self.index.status() if self.index else {},
             "worker": {
                 "pid": worker.pid if worker else None,
                 "restarts": worker.restarts if worker else 0,

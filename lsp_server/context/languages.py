@@ -9,7 +9,9 @@ from PyPI, named in ``language.toml``. Of languages without a folder only their 
 """
 
 import fnmatch
+import hashlib
 import importlib
+import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -218,6 +220,19 @@ class Grammars:
                 ) from error
             self._loaded[name] = Grammar(self._languages[name], queries)
         return self._loaded[name]
+
+    def fingerprint(self) -> str:
+        """Changes with the languages' descriptions, their queries, and the versions of their parsers."""
+        digest = hashlib.sha256()
+        for path in sorted((*self._folder.glob("*/*.scm"), *self._folder.glob("*/language.toml"))):
+            digest.update(f"{path.parent.name}/{path.name}\0".encode())
+            digest.update(path.read_bytes())
+        for package in sorted({about.module.replace("_", "-") for about in self._languages.values()}):
+            try:
+                digest.update(f"{package} {importlib.metadata.version(package)}\0".encode())
+            except importlib.metadata.PackageNotFoundError:
+                digest.update(f"{package} none\0".encode())
+        return digest.hexdigest()
 
 
 def _undescribed(table: Path) -> dict[str, Language]:

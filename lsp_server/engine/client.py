@@ -15,10 +15,12 @@ from typing import Any, Literal
 import msgspec
 import psutil
 
-from lsp_server.base.errors import EngineError
+from lsp_server.base import child
+from lsp_server.base.errors import ProtocolError
 from lsp_server.base.parts import Part
 from lsp_server.engine import process, quarantine
 from lsp_server.engine.messages import (
+    TO_SERVER,
     Cancel,
     Complete,
     Finished,
@@ -110,7 +112,7 @@ class WorkerClient:
         self._on_state = on_state
         self._command = tuple(command) or process.default_command()
         self._environment = {**process.default_environment(load.threads), **(environment or {})}
-        self._process: process.Process | None = None
+        self._process: child.Process[ToServer] | None = None
         self._requests: dict[int, _Request] = {}
         self._remembered: OrderedDict[str, Remember] = OrderedDict()
         self._files: dict[str, None] = {}
@@ -161,7 +163,7 @@ class WorkerClient:
         request = Complete(next(self._ids), parts, stop, max_tokens, left, document, familiar, without)
         try:
             worker.send(request)
-        except EngineError as error:
+        except ProtocolError as error:
             self.last_failure = str(error)
             return None
         if not self._requests:
@@ -202,14 +204,14 @@ class WorkerClient:
         try:
             worker.send(request)
             await asyncio.wait((answer,), timeout=deadline - loop.time())
-        except EngineError:
+        except ProtocolError:
             return None
         finally:
             if not answer.done():
                 answer.cancel()
         return None if answer.cancelled() else answer.result()
 
-    async def _answering(self, deadline: float) -> process.Process | None:
+    async def _answering(self, deadline: float) -> child.Process[ToServer] | None:
         """The worker, once it can answer; ``None`` if there is none by the deadline (the loop's clock)."""
         loop, limit = asyncio.get_running_loop(), deadline
         while self.state not in _SETTLED:
@@ -262,7 +264,7 @@ class WorkerClient:
 
     def _tell(self, message: Remember | Learn | Forget) -> None:
         if self._process is not None:
-            with contextlib.suppress(EngineError):  # it died just now: the next one is told
+            with contextlib.suppress(ProtocolError):  # it died just now: the next one is told
                 self._process.send(message)
 
     async def restart(self, *, forget_quarantine: bool = False) -> None:
@@ -323,7 +325,7 @@ class WorkerClient:
     async def _live(self, load: Load) -> None:
         """Start a worker and return when it is gone; ``_trouble`` then says why."""
         try:
-            worker = await process.start(self._command, self._environment, self._receive)
+            worker = await child.start(self._command, self._environment, TO_SERVER, self._receive)
         except OSError as error:
             self._trouble = f"the worker cannot be started: {error}"
             return
@@ -342,21 +344,21 @@ class WorkerClient:
             self._process = None
             was_loading, self.loaded, self._has_memory = self.loaded is None, None, False
             await worker.gone()
-            self._trouble = worker.failure or f"the worker died: {process.describe(worker.exit_code)}"
+            self._trouble = worker.failure or f"the worker died: {child.describe(worker.exit_code)}"
             self._answer_all_with_nothing()
         self._blame(worker.exit_code, was_loading)
 
     def _blame(self, exit_code: int, was_loading: bool) -> None:
         """Refuse the model file if too many workers died of it."""
         died_loading = was_loading and exit_code not in _NOT_THE_FILE
-        if self.refusal or not self._model_file or not (process.crashed(exit_code) or died_loading):
+        if self.refusal or not self._model_file or not (child.crashed(exit_code) or died_loading):
             return
         self._deaths += 1
         if self._deaths < _TOO_MANY_DEATHS:
             return
         reason = (
             f"The model file {self._model_file} made the engine crash {self._deaths} times "
-            f"({process.describe(exit_code)}) and is not loaded any more. Choose another model, or copy this one "
+            f"({child.describe(exit_code)}) and is not loaded any more. Choose another model, or copy this one "
             "again and restart the worker from the editor to give it another chance."
         )
         quarantine.add(self._load.sha256, reason)

@@ -12,10 +12,11 @@ from typing import BinaryIO, TypeAlias
 
 import msgspec
 
-from lsp_server.base.errors import EngineError
+from lsp_server.base.errors import ProtocolError
+from lsp_server.base.framing import read
 from lsp_server.engine.decoder import Decoder
-from lsp_server.engine.framing import LENGTH, length, to_worker
 from lsp_server.engine.messages import (
+    TO_WORKER,
     Cancel,
     Complete,
     Fit,
@@ -59,9 +60,9 @@ class Inbox:
     def fill(self, stream: BinaryIO) -> None:
         """Read messages until the stream ends, then end the process: at once, even while it computes."""
         try:
-            while message := read(stream):
+            while message := read(stream, TO_WORKER):
                 self.add(message)
-        except EngineError as error:
+        except ProtocolError as error:
             sys.stderr.write(f"offhand worker: {error}\n")
             sys.stderr.flush()
             os._exit(EXIT_MALFORMED)
@@ -93,18 +94,3 @@ class Inbox:
     def done(self, id: int) -> None:
         """Forget a request."""
         del self._cancelled[id]
-
-
-def read(stream: BinaryIO) -> ToWorker | None:
-    """Read one message; ``None`` at the end of the stream.
-
-    Raises:
-        EngineError: it is no message, or the stream ends inside it.
-    """
-    head = stream.read(LENGTH)
-    if not head:
-        return None
-    body = stream.read(length(head)) if len(head) == LENGTH else b""
-    if len(head) < LENGTH or len(body) < length(head):
-        raise EngineError("The stream of messages ends inside a message.")
-    return to_worker(body)

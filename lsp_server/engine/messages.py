@@ -1,7 +1,6 @@
 """What server and worker say to each other: the only module that both sides import.
 
-On the wire: a 4-byte big-endian length, then one msgpack-encoded tagged Struct. No message assumes that the peer is
-a child process or the only client.
+On the wire they are as ``base.framing`` has it. No message assumes that the peer is a child process or the only client.
 """
 
 from typing import Literal
@@ -9,9 +8,6 @@ from typing import Literal
 import msgspec
 
 from lsp_server.base.parts import Part
-
-#: A frame longer than this is a protocol error, not a message (bytes).
-MAX_FRAME = 16 * 1024 * 1024
 
 #: Name of the document that ``Remember`` keeps lines in which were deleted lately, whatever document they stood in.
 DELETED_LINES = "deleted"
@@ -139,6 +135,7 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
 
 
 ToWorker = Load | Complete | Fit | Remember | Learn | Forget | Cancel
+TO_WORKER: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 
 
 # --- worker to server
@@ -250,3 +247,4 @@ class Fitted(msgspec.Struct, frozen=True, tag="fitted"):
 
 
 ToServer = Loaded | LoadFailed | Learnt | Partial | Finished | Fitted
+TO_SERVER: msgspec.msgpack.Decoder[ToServer] = msgspec.msgpack.Decoder(ToServer)

@@ -1,4 +1,4 @@
-"""The process that owns the model: messages come on stdin and go to stdout. ``engine.process`` starts it.
+"""The process that owns the model: messages come on stdin and go to stdout. ``engine.client`` starts it.
 
 One thread takes in messages, the main thread computes; so a request is cancelled while it runs. Models are loaded, and
 the workspace's files read into the memory, in threads beside them. Everything that prints, native libraries included,
@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
+from lsp_server.base.framing import frame
 from lsp_server.engine.desk import Desk
-from lsp_server.engine.framing import frame
 from lsp_server.engine.inbox import Inbox, Opened
 from lsp_server.engine.messages import Fit, Forget, Learn, Load, Remember, ToServer
 

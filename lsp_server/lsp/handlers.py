@@ -9,7 +9,7 @@ from lsprotocol import types
 
 from lsp_server.base.text import to_column
 from lsp_server.base.uri import path_of
-from lsp_server.completion import acceptance, lookahead
+from lsp_server.completion import acceptance, indexing, lookahead
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.remember import deletions, forget, learn, remember
@@ -67,6 +67,7 @@ def register(server: "OffhandServer") -> None:
         document = session.documents.open(opened.uri, opened.language_id, opened.version, opened.text)
         session.grammar(opened.language_id)
         learn(session, document)
+        indexing.opened(session, document)
 
     @feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def _did_change(ls: "OffhandServer", params: types.DidChangeTextDocumentParams) -> None:
@@ -79,6 +80,7 @@ def register(server: "OffhandServer") -> None:
             document.apply(changes, changed.version, ls.encoding)
             deletions(session, document, before, changes)
             acceptance.settle(session, changed.uri, changes, now)
+            indexing.changed(session, document)
 
     @feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:
@@ -86,6 +88,7 @@ def register(server: "OffhandServer") -> None:
         acceptance.closing(ls.session, params.text_document.uri, time.time())
         ls.session.documents.close(params.text_document.uri)
         forget(ls.session, params.text_document.uri)
+        indexing.closed(ls.session, params.text_document.uri)
 
     @feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     def _inline_completion(

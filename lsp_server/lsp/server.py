@@ -106,7 +106,7 @@ class OffhandServer(LanguageServer):
         if self._saving:
             self._save_traces()
         await asyncio.get_running_loop().run_in_executor(None, self._memory_of_use.save)
-        workspace.leave(self.session)
+        await workspace.end(self.session)
         await stop_engine(self.session)
 
     async def restart_worker(self) -> None:

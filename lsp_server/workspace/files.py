@@ -36,10 +36,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much of a workspace is taken: files, and their bytes in total. 35 MB are about 10 million tokens."""
+    """How much of a workspace is taken: files, and their bytes in total."""
 
     files: int = 20_000
-    bytes: int = 35_000_000
+    bytes: int = 150_000_000
 
 
 _DEFAULT_LIMITS = Limits()

@@ -35,6 +35,7 @@ class WorkspaceTree:
         changed, removed: called with absolute paths, never with none.
         near: a file whose surroundings come first.
         go: while it is not set, listing pauses, and so do the callbacks.
+        all_told: called when every file that there is has been told of, and again after each new listing.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class WorkspaceTree:
         near: str | None = None,
         go: threading.Event | None = None,
         limits: Limits = Limits(),  # noqa: B008 - it is frozen
+        all_told: Callable[[], object] = lambda: None,
     ) -> None:
         self.rules = IgnoreRules(roots, user_ignore_file())
         self._types = types
@@ -53,6 +55,7 @@ class WorkspaceTree:
         self._tell_removed = removed
         self._near = near
         self._go = go
+        self._all_told = all_told
         self._limits = limits
         self._known: dict[str, tuple[int, int]] = {}  # path to size and time of change
         self._bytes = 0
@@ -83,6 +86,11 @@ class WorkspaceTree:
         """Whether a file was told of and is there, as far as anybody noticed."""
         return path in self._known
 
+    def size(self, path: str) -> int | None:
+        """Bytes of a file that was told of and is there, as far as anybody noticed; ``None`` otherwise."""
+        known = self._known.get(path)
+        return known[0] if known else None
+
     @property
     def watches(self) -> int:
         """How many watches the system holds for this."""
@@ -103,6 +111,8 @@ class WorkspaceTree:
                 if relist:
                     relist = self._list()
                     self._listed = not relist
+                    if self._listed and not self._closed.is_set():
+                        self._all_told()
                 else:
                     news = self._news.get()
                     relist = news is not None and self._take(news)
