@@ -62,6 +62,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         keywords: words that a bracket may follow without being a call's.
         class_words, function_words: what stands in front of a definition's name; may be two words.
         receivers: what methods call their object.
+        related: languages that files of this one share code with.
         module_separator: what stands between the parts of an imported module's name.
         module_files: what such a name, ``/`` between its parts, is followed by in the path of the module's file.
         member_access: what stands between an object and the name of its part.
@@ -89,6 +90,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keywords: tuple[_Word, ...] = ()
     class_words: tuple[_Word, ...] = ()
     function_words: tuple[_Word, ...] = ()
+    related: tuple[_Word, ...] = ()
     module_separator: str = "/"
     module_files: tuple[str, ...] = ()
     receivers: tuple[_Word, ...] = ()

@@ -2,13 +2,20 @@
 
 import msgspec
 
-from lsp_server.workspace.index.store import Store
+from lsp_server.context.languages import UNKNOWN
+from lsp_server.workspace.index.index import Index
+from lsp_server.workspace.retrieval.piece import Question
+from lsp_server.workspace.retrieval.retrieve import retrieve
+
+_QUESTION = msgspec.msgpack.Decoder(Question)
 
 
-def answer(index: Store, wants: bytes) -> bytes:
-    """What defines a name: a msgpack string in, a list of path and ``Definition`` out.
+def answer(index: Index, wants: bytes) -> bytes:
+    """The pieces of other files that a cursor needs: a ``Question`` in, a list of ``Piece`` out.
 
     Raises:
-        msgspec.DecodeError: it is no string.
+        msgspec.DecodeError: it is no question.
     """
-    return msgspec.msgpack.encode(index.definitions(msgspec.msgpack.decode(wants, type=str)))
+    question = _QUESTION.decode(wants)
+    about = index.reader.about(question.wants.language) or UNKNOWN
+    return msgspec.msgpack.encode(retrieve(index, question.wants, about, question.without))

@@ -14,7 +14,7 @@ from pathlib import Path
 from lsp_server.base.errors import GrammarError
 from lsp_server.base.sourcefile import readable_text
 from lsp_server.context import symbols
-from lsp_server.context.languages import Grammar, Grammars
+from lsp_server.context.languages import Grammar, Grammars, Language
 from lsp_server.context.symbols import Outline, outline
 from lsp_server.context.syntax import MAX_PARSED_BYTES, parse_source, to_source
 from lsp_server.workspace.filetypes import FileTypes
@@ -69,6 +69,11 @@ class Reader:
         status = self.status(path)
         language = self._types.language(basename(path))
         return None if status is None or language is None else Contents(path, *status, language)
+
+    def about(self, language: str) -> Language | None:
+        """What is known of a language, by its name; ``None`` without a grammar."""
+        grammar = self._grammar(language)
+        return grammar.about if grammar else None
 
     @staticmethod
     def status(path: str) -> tuple[int, int] | None:

@@ -236,6 +236,11 @@ class Store:
         """The files of a folder, not of those in it."""
         return sorted(self._folders.get(os.path.normpath(folder), ()))
 
+    def folders_ending(self, tail: str) -> list[str]:
+        """The folders with files in them whose path ends so, whole components taken."""
+        end = "/" + tail.strip("/")
+        return sorted(folder for folder in self._folders if ("/" + _slashes(folder)).endswith(end))
+
     def mentions(self, name: str, limit: int) -> list[tuple[str, int, int]]:
         """Units that a name stands in: path, and start and end in bytes; none for a name of more than
         ``MOST_MENTIONS``."""

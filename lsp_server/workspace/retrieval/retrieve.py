@@ -15,7 +15,7 @@ the file itself is left out. Does not know tokens, prompts or models; does not r
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import msgspec
@@ -60,7 +60,7 @@ class Searchable(Index, Protocol):
     """What is asked of the index beside."""
 
     def similar(
-        self, weights: dict[str, float], exclude_path: str, languages: Collection[str], limit: int
+        self, weights: Mapping[str, float], exclude: str, limit: int, languages: Collection[str]
     ) -> list[tuple[str, int, int, float]]:
         """The best units: path, start, end, score."""
 
@@ -101,7 +101,7 @@ class _Search:
 
     def __init__(self, index: Searchable, wants: Wants, about: Language) -> None:
         self._index, self._wants = index, wants
-        self._languages = (wants.language,)
+        self._languages = (about.name, *about.related)
         self._comment = next(iter(about.line_comments), "")
         self._resolver = Resolver(index, wants, about)
         self._shown = {*_WORD.findall(wants.before), *_WORD.findall(wants.after)}
@@ -161,7 +161,7 @@ class _Search:
     def similar(self) -> Iterator[Piece]:
         """Code with the same rare names."""
         folder = posixpath.dirname(self._wants.path)
-        found = self._index.similar(self._near, self._wants.path, self._languages, 2 * _SIMILAR)
+        found = self._index.similar(self._near, self._wants.path, 2 * _SIMILAR, self._languages)
 
         def score(unit: tuple[str, int, int, float]) -> float:
             path, _, _, own = unit
