@@ -18,7 +18,8 @@ from lsp_server.base.uri import path_of
 from lsp_server.bench.files import Source, Workspace, read
 from lsp_server.bench.sample import Place, hole
 from lsp_server.completion import snapshot as snapshots
-from lsp_server.completion.asking import prompt_of
+from lsp_server.completion.asking import capacity_of, prompt_of
+from lsp_server.completion.gather import NOTHING
 from lsp_server.completion.look import look
 from lsp_server.completion.session import Session
 from lsp_server.engine.backends.absent import Absent
@@ -102,7 +103,9 @@ async def observe(session: Session, decoder: Decoder, place: Place, lines: Seque
     snapshot = snapshots.take(document, grammar, place.line, place.column)
     session.documents.close(uri)
     assert session.model is not None
-    prompt = prompt_of(session.model.manifest, await look(snapshot, grammar, ()))
+    manifest = session.model.manifest
+    view = await look(snapshot, grammar, ())
+    prompt = prompt_of(manifest.template, capacity_of(manifest), view, NOTHING)
     above = model_text("".join(lines[: place.line])).rstrip()
     below = "\n" + model_text("".join(lines[place.line + 1 :]))
     encode, own = decoder.tokenizer.encode, path_of(uri)

@@ -20,6 +20,7 @@ from lsp_server.bench.languages import Spoken
 from lsp_server.bench.openings import endings
 from lsp_server.bench.sample import Kind, Place, hole
 from lsp_server.bench.score import Score, length_class, place_class, score, score_block, score_hole
+from lsp_server.completion import indexing
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion import workspace as workspaces
 from lsp_server.completion.look import look
@@ -33,7 +34,7 @@ from lsp_server.engine.messages import Stage
 from lsp_server.workspace.documents import Document
 
 #: What is left out of the pipeline for a question, see ``Session.without``.
-Without = frozenset[Stage | Literal["filters"]]
+Without = frozenset[Stage | Literal["retrieval", "filters"]]
 
 #: How what was asked for is compared with what came.
 _COMPARE: Mapping[Kind, Callable[[Spoken, str, str, str], Score]] = {
@@ -181,6 +182,8 @@ async def ask_in(
     """
     uri = place.source.path.as_uri()
     document = session.documents.open(uri, place.source.language.editors_id, 0, text)
+    indexing.opened(session, document)
+    await workspaces.settled(session)
     usual = session.without
     try:
         cases = []
@@ -191,6 +194,7 @@ async def ask_in(
     finally:
         session.without = usual
         session.documents.close(uri)
+        indexing.closed(session, uri)
         session.remembered.pop(uri, None)
 
 
@@ -212,6 +216,7 @@ async def _question(session: Session, workspace: Workspace, place: Place, docume
     finally:
         session.stop_speculation()
         session.cache.clear()
+        session.gathered.clear()
     text = suggestion.text if suggestion else ""
     before = content(document.lines[place.line])[: place.column]
     result = _COMPARE[place.kind](language, before, text, place.truth)

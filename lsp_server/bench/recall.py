@@ -241,11 +241,15 @@ def table(run: Recall) -> str:
         left = f", {run.left_out[name]} left out: no workspace" if run.left_out.get(name) else ""
         shown.append(f"{name}: {run.cases[name]} cases{left}")
         titles = "".join(f"{f'{budget} tokens':>16}" for budget in BUDGETS)
-        shown.append(f"  {'all names in the prompt, percent':<40}{titles}{'mean size':>12}{'ms p50':>9}{'p95':>7}")
+        shown.append(
+            f"  {'all names in the prompt, percent':<40}{titles}{'mean size':>12}{'ms p50':>9}{'p95':>7}"
+        )
         for way, sizes in ways.items():
             cells = "".join(f"{percent(sizes[budget].recall).removesuffix(' %'):>16}" for budget in BUDGETS)
             last = sizes[BUDGETS[-1]]
-            times = "".join(f"{value:>{width}.1f}" for value, width in zip(last.milliseconds, (9, 7), strict=True))
+            times = "".join(
+                f"{value:>{width}.1f}" for value, width in zip(last.milliseconds, (9, 7), strict=True)
+            )
             shown.append(f"  {way:<40}{cells}{last.tokens:>12.0f}{times}")
         missing = run.missing[name].values()
         there = sum(bool(held) for held, _ in missing)

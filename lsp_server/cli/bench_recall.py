@@ -26,21 +26,33 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "the answer stand. In a folder, random rests of lines are asked for that need a name which their own file does "
         "not hold. A file is CrossCodeEval's, as TabbyML/tabby has it.",
     )
-    parser.add_argument("places", nargs="+", type=Path, metavar="DIR|CASES", help="a workspace, or a file of cases")
+    parser.add_argument(
+        "places", nargs="+", type=Path, metavar="DIR|CASES", help="a workspace, or a file of cases"
+    )
     parser.add_argument(
         "--repositories",
         type=Path,
         metavar="DIR",
         help="folder with the repositories of a file's cases, each in a folder of the name that the file gives it",
     )
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="cases of this repository only")
-    parser.add_argument("-n", type=measuring.positive, default=_NUMBER, help=f"cases in a folder (default {_NUMBER})")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="cases of this repository only"
+    )
+    parser.add_argument(
+        "-n", type=measuring.positive, default=_NUMBER, help=f"cases in a folder (default {_NUMBER})"
+    )
     parser.add_argument("--seed", type=int, default=1, help="another seed chooses other places (default 1)")
     parser.add_argument("--language", default="", help="files of this language only")
     parser.add_argument("--ablation", action="store_true", help="leave out each source of context in turn")
-    parser.add_argument("--missing", action="store_true", help="print the names that are missing, case by case")
     parser.add_argument(
-        "--json", nargs="?", const="-", metavar="FILE", help="write the result as JSON (default: standard output)"
+        "--missing", action="store_true", help="print the names that are missing, case by case"
+    )
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="write the result as JSON (default: standard output)",
     )
     parser.set_defaults(run=run)
 
@@ -92,7 +104,9 @@ async def _measure(arguments: argparse.Namespace) -> "Recall":
 _Groups = list[tuple["Workspace", list["Case"]]]
 
 
-def _set(place: Path, arguments: argparse.Namespace, progress: measuring.Progress) -> tuple[str, _Groups, int]:
+def _set(
+    place: Path, arguments: argparse.Namespace, progress: measuring.Progress
+) -> tuple[str, _Groups, int]:
     """The name of a set, its cases by their workspaces, and how many were left out.
 
     Raises:
@@ -110,7 +124,9 @@ def _set(place: Path, arguments: argparse.Namespace, progress: measuring.Progres
             raise OffhandError(f"No line in {place} needs a name of another file.")
         return workspace.name, [(workspace, cases)], 0
     if arguments.repositories is None:
-        raise OffhandError(f"{place} needs --repositories DIR: the folder with the repositories of its cases.")
+        raise OffhandError(
+            f"{place} needs --repositories DIR: the folder with the repositories of its cases."
+        )
     groups: dict[str, list[Hole]] = {}
     for hole in infilling.read(place):
         if not arguments.only or hole.project in arguments.only:

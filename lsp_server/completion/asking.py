@@ -104,7 +104,7 @@ async def ask(
             session.config.deadline_ms,
             path_of(view.snapshot.uri),
             session.familiar(view.context.language),
-            tuple(stage for stage in session.without if stage != "filters"),
+            tuple(stage for stage in session.without if stage != "filters" and stage != "retrieval"),
             partial,
         )
     )

@@ -25,11 +25,12 @@ from lsp_server.prompt.window import Window
 from lsp_server.workspace.index.client import IndexClient
 from lsp_server.workspace.retrieval.piece import Piece, Question
 
-#: How long a question waits for the index, and for the tokens to be counted (s). Later answers are of no use to it.
-_WAIT_S, _COUNT_S = 0.03, 0.1
+#: How long a question waits for the index, and for the tokens to be counted: shares of its deadline. Later answers are
+#: of no use to it.
+_WAIT, _COUNT = 0.03, 0.1
 
 #: Pieces that are fitted at most, and share of the tokens that the first of them may have.
-_MOST, _LARGEST = 24, 0.8
+_MOST, _LARGEST = 32, 0.8
 
 #: Tokens of a piece's path that a heading shows, and those around it.
 _HEADING, _AROUND = 24, 3
@@ -55,11 +56,12 @@ async def gather(session: Session, view: View, capacity: int) -> Gathered:
     old = session.gathered.get(uri, NOTHING)
     if session.index is None or session.worker is None or "retrieval" in session.without:
         return NOTHING
+    deadline = session.config.deadline_ms / 1_000
     shown = seen(capacity, view, NOTHING)
     wants, place = wants_of(view, shown), _place(view)
     if old.place == place and (not wants.receiver or wants.receiver in old.receivers):
         return old
-    found = await look_for(session.index, Question(wants), _WAIT_S)
+    found = await look_for(session.index, Question(wants), _WAIT * deadline)
     if found is None:
         return old
     receivers = old.receivers if old.place == place else frozenset()
@@ -67,7 +69,7 @@ async def gather(session: Session, view: View, capacity: int) -> Gathered:
     if old.snippets and _shows(old, found):
         new = msgspec.structs.replace(old, place=place, receivers=receivers)
     else:
-        fitted = await fit(session.worker, found, room(capacity, shown))
+        fitted = await fit(session.worker, found, room(capacity, shown), _COUNT * deadline)
         if fitted is None:
             return old
         new = Gathered(place, receivers, fitted)
@@ -124,11 +126,14 @@ def _shows(old: Gathered, found: Sequence[Piece]) -> bool:
     return there[0] and sum(there) >= _ENOUGH * len(there)
 
 
-async def fit(worker: WorkerClient, pieces: Sequence[Piece], tokens: int) -> tuple[Snippet, ...] | None:
+async def fit(
+    worker: WorkerClient, pieces: Sequence[Piece], tokens: int, wait: float
+) -> tuple[Snippet, ...] | None:
     """As many pieces as the tokens allow, the most needed first; a long one is cut at the end of a line.
 
     Args:
         tokens: that all of them, with their headings, may have.
+        wait: for the tokens to be counted, in seconds.
 
     Returns:
         the most needed last, nearest to the cursor; ``None`` when nobody counted.
@@ -137,7 +142,7 @@ async def fit(worker: WorkerClient, pieces: Sequence[Piece], tokens: int) -> tup
     paths = [Part(short_path(piece.path), limit=_HEADING) for piece in some]
     rows = [text.split("\n") for piece in some for text in (piece.text, piece.brief)]
     parts = [Part(row + "\n") for text in rows for row in text]
-    counted = await worker.fit((*paths, *parts), _COUNT_S)
+    counted = await worker.fit((*paths, *parts), wait)
     if counted is None:
         return None
     counts = iter(counted.tokens)

@@ -9,12 +9,14 @@ import time
 import msgspec
 
 from lsp_server.base.errors import EngineError
-from lsp_server.completion.asking import prompt_of, seen
+from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion.asking import capacity_of, prompt_of, seen
 from lsp_server.completion.gather import NOTHING, fit, look_for, wants_of
-from lsp_server.completion.look import View
+from lsp_server.completion.look import View, look
 from lsp_server.completion.session import Session
 from lsp_server.completion.types import Gathered, Snippet
 from lsp_server.prompt.render import room
+from lsp_server.workspace.documents import Document
 from lsp_server.workspace.retrieval.piece import Question
 
 #: Nobody waits for the picture at the keyboard: longest waits for the index and the tokenizer (s).
@@ -25,13 +27,12 @@ class Shown(msgspec.Struct, frozen=True):
     """A part of the prompt.
 
     Attributes:
-        what: the special token, or what the text is.
-        text: as the engine would be given it.
+        text: as the engine would be given it; of a special token its name.
     """
 
-    what: str
     text: str
     tokens: int
+    special: bool
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -52,6 +53,26 @@ class Picture(msgspec.Struct, frozen=True):
     snippets: tuple[Snippet, ...]
     receiver: str
     milliseconds: float
+
+
+async def picture_at(
+    session: Session, document: Document, line: int, column: int, capacity: int = 0
+) -> Picture:
+    """The prompt about a cursor in an open document.
+
+    Args:
+        line, column: as in ``snapshot.take``.
+        capacity: tokens that it may have; 0 for as many as the model takes.
+
+    Raises:
+        EngineError: there is no model, or the worker does not answer.
+    """
+    if session.model is None:
+        raise EngineError("There is no model whose prompt could be shown. Run 'offhand doctor'.")
+    manifest, grammar = session.model.manifest, session.grammar(document.language_id)
+    snapshot = snapshots.take(document, grammar, line, column)
+    view = await look(snapshot, grammar, (), session.grammars.without_grammar(document.language_id))
+    return await picture(session, view, manifest.template, capacity or capacity_of(manifest))
 
 
 async def picture(
@@ -75,7 +96,7 @@ async def picture(
         began = time.perf_counter()
         question = Question(wants, tuple(sorted(without)))
         found = await look_for(session.index, question, _WAIT_S) or ()
-        fitted = await fit(session.worker, found, room(capacity, shown)) or ()
+        fitted = await fit(session.worker, found, room(capacity, shown), _WAIT_S) or ()
         gathered = Gathered(snippets=fitted)
         took = (time.perf_counter() - began) * 1_000
     prompt = prompt_of(template, capacity, view, gathered)
@@ -83,7 +104,7 @@ async def picture(
     if cut is None:
         raise EngineError(f"The prompt's tokens could not be counted: {session.worker.last_failure}")
     parts = tuple(
-        Shown(part.text if part.special else "text", text, tokens)
+        Shown(text, tokens, part.special)
         for part, text, tokens in zip(prompt.parts, cut.texts, cut.tokens, strict=True)
     )
     return Picture(

@@ -114,7 +114,7 @@ class Session:
         self.documents = Documents()
         self.cache = Cache()
         self.gate = gate.shipped()
-        self.without: frozenset[Stage | Literal["filters"]] = frozenset()
+        self.without: frozenset[Stage | Literal["retrieval", "filters"]] = frozenset()
         self.adaptation = Adaptation()
         self.metrics = Metrics()
         self.traces: deque[Trace] = deque(maxlen=_TRACES)

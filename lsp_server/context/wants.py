@@ -5,6 +5,7 @@ Does not know what other files there are.
 
 import msgspec
 
+
 class Wants(msgspec.Struct, frozen=True, array_like=True):
     """What a cursor may want.
 

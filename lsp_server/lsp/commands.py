@@ -1,15 +1,29 @@
 """The commands of ``workspace/executeCommand``."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from lsp_server.base.errors import EngineError
 from lsp_server.completion import acceptance
+from lsp_server.completion.picture import picture_at
 from lsp_server.lsp import convert
 
 if TYPE_CHECKING:
     from lsp_server.lsp.server import OffhandServer
+
+
+class _Position(msgspec.Struct):
+    line: int
+    character: int
+
+
+class _Place(msgspec.Struct):
+    """LSP's ``TextDocumentPositionParams``."""
+
+    textDocument: dict[Literal["uri"], str]
+    position: _Position
 
 
 def register(server: "OffhandServer") -> None:
@@ -22,6 +36,24 @@ def register(server: "OffhandServer") -> None:
     @server.command("offhand.why")
     def _why(ls: "OffhandServer", *_arguments: Any) -> list[dict[str, Any]]:
         return [trace.as_json() for trace in reversed(ls.session.traces)]
+
+    @server.command("offhand.context")
+    async def _context(ls: "OffhandServer", place: Any = None, *_arguments: Any) -> dict[str, Any]:
+        try:
+            at = msgspec.convert(place, _Place)
+        except msgspec.ValidationError as error:
+            return {
+                "error": f"offhand.context needs {{textDocument: {{uri}}, position: {{line, character}}}}: {error}."
+            }
+        document = ls.session.documents.get(at.textDocument["uri"])
+        if document is None:
+            return {"error": f"The document {at.textDocument['uri']} is not open."}
+        line, column = document.column(at.position.line, at.position.character, ls.encoding)
+        try:
+            found: dict[str, Any] = msgspec.to_builtins(await picture_at(ls.session, document, line, column))
+        except EngineError as error:
+            return {"error": str(error)}
+        return found
 
     @server.command("offhand.toggle")
     def _toggle(ls: "OffhandServer", *_arguments: Any) -> dict[str, bool]:

@@ -6,7 +6,7 @@ from lsp_server.context.wants import Wants
 
 
 #: What finds pieces, see ``retrieve``.
-SOURCES = ("receiver", "base", "definition", "usage", "counterpart", "similar")
+SOURCES = ("receiver", "base", "own", "definition", "usage", "counterpart", "similar")
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):

@@ -217,7 +217,9 @@ class Resolver:
             ]
             if found:
                 return found[:_HOMONYMS]
-        joint = "" if statement.module.endswith(self._about.module_separator) else self._about.module_separator
+        joint = (
+            "" if statement.module.endswith(self._about.module_separator) else self._about.module_separator
+        )
         inner = f"{statement.module}{joint}{statement.name}"
         for path in modules.files(self._index, self._about, inner, importer)[:1]:
             # Java's and C#'s files are called like the class in them.

@@ -4,13 +4,14 @@ The sources, by what they know:
 
 - ``receiver``: the members of what the cursor is behind a member access of, and of what that builds on;
 - ``base``: what the classes around the cursor build on;
+- ``own``: what the rest of the file defines, beyond what the prompt shows of it;
 - ``definition``: what the names near the cursor stand for;
 - ``usage``: code that calls the function which is being written;
 - ``counterpart``: what the test of this file, or the file of this test, defines;
 - ``similar``: syntax units with the same rare names (BM25), the more so in files edited lately or nearby.
 
-Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with a weight of its own. What the prompt shows of
-the file itself is left out. Does not know tokens, prompts or models; does not read files itself.
+Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with a weight of its own. What the prompt
+shows of the file itself is left out, and secrets are. Does not know tokens, prompts or models; does not read files itself.
 """
 
 import posixpath
@@ -18,8 +19,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
-import msgspec
-
+from lsp_server.base.secrets import redacted
 from lsp_server.context.languages import Language
 from lsp_server.context.symbols import Definition
 from lsp_server.context.wants import Wants
@@ -33,15 +33,16 @@ _WORD = re.compile(r"[^\W\d]\w*")
 WEIGHTS = {
     "receiver": 4.0,
     "base": 2.5,
+    "own": 1.8,
     "definition": 1.5,
-    "usage": 0.9,
+    "usage": 0.6,
     "counterpart": 0.8,
     "similar": 1.5,
 }
 _SLOWNESS = 3
 
 #: Names near the cursor that are looked up, definitions that are taken of each, similar units and usages.
-_NAMES, _MEANINGS, _SIMILAR, _USAGES = 80, 2, 8, 3
+_NAMES, _MEANINGS, _SIMILAR, _USAGES = 60, 2, 12, 2
 
 #: Lines after which a name near the cursor counts half, and what names below it count.
 _HALF, _BELOW = 10, 0.7
@@ -82,6 +83,7 @@ def retrieve(index: Searchable, wants: Wants, about: Language, without: Collecti
     sources = {
         "receiver": search.receiver,
         "base": search.bases,
+        "own": search.own,
         "definition": search.definitions,
         "usage": search.usages,
         "counterpart": search.counterparts,
@@ -92,8 +94,12 @@ def retrieve(index: Searchable, wants: Wants, about: Language, without: Collecti
         if name not in without:
             for rank, piece in enumerate(source()):
                 score = WEIGHTS[name] * _SLOWNESS / (_SLOWNESS + rank)
-                fused.append(msgspec.structs.replace(piece, source=name, score=round(score, 4)))
+                fused.append(_finished(piece, name, round(score, 4)))
     return sorted(fused, key=lambda piece: -piece.score)
+
+
+def _finished(piece: Piece, source: str, score: float) -> Piece:
+    return Piece(piece.path, redacted(piece.text), source, score, redacted(piece.brief))
 
 
 class _Search:
@@ -118,6 +124,15 @@ class _Search:
         for name in reversed(self._wants.classes):
             for one in self._resolver.named(name)[:1]:
                 yield from self._skeletons(list(self._resolver.lineage(one))[1:])
+
+    def own(self) -> Iterator[Piece]:
+        """What the classes around the cursor and the file define out of the prompt's sight: the names."""
+        path = self._wants.path
+        around = [one for name in reversed(self._wants.classes) for one in self._resolver.named(name)[:1]]
+        for one in (*(one for one in around if one.path == path), Found(path)):
+            members = [member for member in self._resolver.members(one) if member.name not in self._shown]
+            if members:
+                yield from self._skeleton(one, members, briefly=True)
 
     def definitions(self) -> Iterator[Piece]:
         """What the names near the cursor stand for, those first that are near and imported."""
@@ -145,7 +160,7 @@ class _Search:
 
     def counterparts(self) -> Iterator[Piece]:
         """What the test of this file defines, or what the file of this test does."""
-        folder, name = posixpath.split(self._wants.path)
+        name = posixpath.basename(self._wants.path)
         plain = _TEST.sub("", name)
         stem, ending = posixpath.splitext(plain)
         if plain != name:
@@ -195,7 +210,7 @@ class _Search:
                     continue
             yield from self._skeleton(one, members)
 
-    def _skeleton(self, found: Found, members: list[Definition]) -> Iterator[Piece]:
+    def _skeleton(self, found: Found, members: list[Definition], briefly: bool = False) -> Iterator[Piece]:
         if found.path.endswith("/"):  # of a folder the names only: its members are in several files
             listed = skeleton.brief(None, members, lambda start, end: "", self._comment)
             yield Piece(found.path, "\n".join(listed), "", 0.0)
@@ -205,9 +220,9 @@ class _Search:
             return self._index.text(found.path, start, end)
 
         rows = skeleton.lines(found.definition, members, text, self._comment)
-        brief = (
-            skeleton.brief(found.definition, members, text, self._comment) if len(rows) > _LONG else []
-        )
+        brief = skeleton.brief(found.definition, members, text, self._comment) if len(rows) > _LONG else []
+        if briefly and brief:
+            rows, brief = brief, []
         if any(rows):
             yield Piece(found.path, "\n".join(rows), "", 0.0, "\n".join(brief))
 

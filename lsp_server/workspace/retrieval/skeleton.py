@@ -16,7 +16,9 @@ _COMMENT = re.compile(r"\s(#|//)[^\n]*|/\*.*?\*/", re.DOTALL)
 Text = Callable[[int, int], str]
 
 
-def lines(definition: Definition | None, members: Sequence[Definition], text: Text, comment: str) -> list[str]:
+def lines(
+    definition: Definition | None, members: Sequence[Definition], text: Text, comment: str
+) -> list[str]:
     """The skeleton of a definition, or of a file (none): a class's fields on one line, then its methods.
 
     Args:
@@ -34,7 +36,9 @@ def lines(definition: Definition | None, members: Sequence[Definition], text: Te
     return list(dict.fromkeys(shown))
 
 
-def brief(definition: Definition | None, members: Sequence[Definition], text: Text, comment: str) -> list[str]:
+def brief(
+    definition: Definition | None, members: Sequence[Definition], text: Text, comment: str
+) -> list[str]:
     """The same as ``lines``, of the members the names only."""
     shown = [] if definition is None else [signature(definition, text)]
     indent = "" if definition is None else "    "
