@@ -1,7 +1,7 @@
-"""Keys and passwords in a text, by their looks; both what is shown of other files and what is trained on goes without.
+"""Keys and passwords in a text, by their looks: what is shown of other files goes without them, and what is trained on.
 
-Knows the forms that well-known services give their keys, and long random values of names that say "secret". Does not find
-a password that is a word. Pure.
+Knows the forms that well-known services give their keys, and long random values of names that say "secret". Does not
+find a password that is a word. Pure.
 """
 
 import re

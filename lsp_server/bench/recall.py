@@ -1,9 +1,9 @@
 """Context recall: of how many answers do all names stand in the prompt that the engine would be given?
 
 Needs no model that is any good: what is measured is whether the names that an answer uses are there to be copied. Names
-are identifiers without keywords, built-in names and the insides of strings (the measure's definition: amazon-science/cceval's
-identifier match, over sets). Cases are holes of CrossCodeEval, asked in the repositories they come from, or random
-rests of lines of which the file itself does not hold every name. Does not know how sessions are started.
+are identifiers without keywords, built-in names and the insides of strings (identifier match of amazon-science/cceval,
+over sets). Cases are holes of CrossCodeEval, asked in the repositories they come from, or random rests of lines of
+which the file itself does not hold every name. Does not know how sessions are started.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The prompt that would be asked at a cursor, piece by piece: what stands in it, where it is from, and why.
 
-Makes the same prompt as ``pipeline`` by the same functions, and has the worker cut it as it would. Does not ask the model, and
-leaves nothing behind in the session.
+Makes the same prompt as ``pipeline`` by the same functions, and has the worker cut it as it would. Does not ask the
+model, and leaves nothing behind in the session.
 """
 
 import time

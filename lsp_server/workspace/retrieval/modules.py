@@ -1,13 +1,13 @@
 """Which files the name of an imported module means, by the rules in ``language.toml``.
 
-Goes by the ends of paths: where a project's sources begin is not known, so ``a.b`` is any file ``.../a/b.py``, the one with
-most folders in common with the importing file first. Names that begin with dots, ``./``, ``self::`` and the like are taken
+Goes by the ends of paths: where a project's sources begin is not known, so ``a.b`` is any file ``.../a/b.py``, the one
+with most folders in common with the importing file first. Names that begin with dots, ``./`` and the like are taken
 relative to the importing file. Does not know what is in a file.
 """
 
+import itertools
 import posixpath
 import re
-from os.path import commonprefix
 from typing import Protocol
 
 from lsp_server.context.languages import Language
@@ -90,7 +90,8 @@ def beside(paths: Paths, about: Language, path: str, name: str) -> list[str]:
 
 def shared(one: str, other: str) -> int:
     """Folders that two paths have in common."""
-    return len(commonprefix([posixpath.dirname(one).split("/"), posixpath.dirname(other).split("/")]))
+    parts = zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], parts))
 
 
 def called(module: str) -> str:

@@ -4,7 +4,6 @@ import msgspec
 
 from lsp_server.context.wants import Wants
 
-
 #: What finds pieces, see ``retrieve``.
 SOURCES = ("receiver", "base", "own", "definition", "usage", "counterpart", "similar")
 

@@ -72,6 +72,7 @@ class Resolver:
             self._types.setdefault(one.name, []).append((one.at, one.type))
         self._outlines: dict[str, Outline] = {wants.path: self._own}
         self._named: dict[str, list[Found]] = {}
+        self._under_way: set[tuple[str, str, str]] = set()
 
     @property
     def imported(self) -> frozenset[str]:
@@ -204,17 +205,23 @@ class Resolver:
                 made += [after for after in self._meant(one.definition.type, one.path) if after.is_class]
         return made
 
-    def _imported(self, statement: Import, importer: str, depth: int = 0) -> list[Found]:
+    def _imported(self, statement: Import, importer: str) -> list[Found]:
         """What an import statement gives: definitions, or a file or folder."""
+        asked = (importer, statement.module, statement.name)
+        if asked in self._under_way or len(self._under_way) >= _PASSED_ON:
+            return []  # modules may import each other in a circle
+        self._under_way.add(asked)
+        try:
+            return self._found_in(statement, importer)
+        finally:
+            self._under_way.discard(asked)
+
+    def _found_in(self, statement: Import, importer: str) -> list[Found]:
         paths = modules.files(self._index, self._about, statement.module, importer)
         if not statement.name or statement.name == "*":
             return [Found(path) for path in paths[:1]]
         for path in paths:
-            found = [
-                one
-                for one in self._within(Found(path), statement.name)
-                if one.definition is not None or depth >= _PASSED_ON
-            ]
+            found = [one for one in self._within(Found(path), statement.name) if one.definition is not None]
             if found:
                 return found[:_HOMONYMS]
         joint = (

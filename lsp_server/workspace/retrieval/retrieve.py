@@ -11,7 +11,7 @@ The sources, by what they know:
 - ``similar``: syntax units with the same rare names (BM25), the more so in files edited lately or nearby.
 
 Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with a weight of its own. What the prompt
-shows of the file itself is left out, and secrets are. Does not know tokens, prompts or models; does not read files itself.
+shows of the file itself is left out, and secrets are. Does not know tokens, prompts or models; does not read files.
 """
 
 import posixpath
