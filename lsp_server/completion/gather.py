@@ -2,7 +2,8 @@
 
 What stands at the prompt's beginning must not change from key to key, or nothing behind it can be reused. So a
 document's pieces are frozen: they are looked for anew when the cursor is in another definition, or behind a name whose
-members they do not show; and even then the old ones stay if they hold most of what was found. Does not know how pieces are found.
+members they do not show; and even then the old ones stay if they hold most of what was found. Does not know how pieces
+are found.
 """
 
 from collections.abc import Sequence
