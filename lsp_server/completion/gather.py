@@ -59,7 +59,7 @@ async def gather(session: Session, view: View, capacity: int) -> Gathered:
         return NOTHING
     deadline = session.config.deadline_ms / 1_000
     shown = seen(capacity, view, NOTHING)
-    wants, place = wants_of(view, shown), _place(view)
+    wants, place = wants_of(view, shown, tuple(map(path_of, session.edited))), _place(view)
     if old.place == place and (not wants.receiver or wants.receiver in old.receivers):
         return old
     found = await look_for(session.index, Question(wants), _WAIT * deadline)
@@ -88,11 +88,12 @@ async def look_for(index: IndexClient, question: Question, wait: float) -> tuple
     return None if answer is None else _ANSWER.decode(answer)
 
 
-def wants_of(view: View, shown: Window) -> Wants:
+def wants_of(view: View, shown: Window, edited: tuple[str, ...] = ()) -> Wants:
     """What a view may want from other files.
 
     Args:
         shown: what the prompt shows of the document.
+        edited: paths of the files edited lately.
     """
     snapshot, scopes = view.snapshot, view.context.scopes
     line = snapshot.lines[snapshot.line][: snapshot.column]
@@ -107,6 +108,7 @@ def wants_of(view: View, shown: Window) -> Wants:
         receiver=access.receiver if access else "",
         function=next((scope.name for scope in reversed(scopes) if scope.kind == "function"), ""),
         classes=tuple(scope.name for scope in scopes if scope.kind == "class"),
+        recent=edited,
     )
 
 

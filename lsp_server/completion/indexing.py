@@ -7,6 +7,9 @@ from lsp_server.completion.remember import may_be_remembered
 from lsp_server.completion.session import Session
 from lsp_server.workspace.documents import Document
 
+#: Documents that count as edited lately.
+_EDITED = 8
+
 #: Seconds without a change after which a document is told.
 _PAUSE = 0.5
 
@@ -21,6 +24,10 @@ def opened(session: Session, document: Document) -> None:
 def changed(session: Session, document: Document) -> None:
     """Tell the document's text once nobody writes in it."""
     _cancel(session, document.uri)
+    session.edited[document.uri] = None
+    session.edited.move_to_end(document.uri)
+    while len(session.edited) > _EDITED:
+        session.edited.popitem(last=False)
     if session.index is not None:
         loop = asyncio.get_running_loop()
         session.pauses[document.uri] = loop.call_later(_PAUSE, opened, session, document)

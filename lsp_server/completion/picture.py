@@ -9,6 +9,7 @@ import time
 import msgspec
 
 from lsp_server.base.errors import EngineError
+from lsp_server.base.uri import path_of
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.asking import capacity_of, prompt_of, seen
 from lsp_server.completion.gather import NOTHING, fit, look_for, wants_of
@@ -91,7 +92,7 @@ async def picture(
         raise EngineError("There is no engine that could count tokens. Run 'offhand doctor'.")
     gathered, took = NOTHING, 0.0
     shown = seen(capacity, view, NOTHING)
-    wants = wants_of(view, shown)
+    wants = wants_of(view, shown, tuple(map(path_of, session.edited)))
     if session.index is not None and without is not None:
         began = time.perf_counter()
         question = Question(wants, tuple(sorted(without)))
