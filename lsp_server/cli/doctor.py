@@ -174,11 +174,12 @@ async def _index() -> Check:
         probe = Path(temporary) / "probe.py"
         probe.write_text("def probe(): ...\n", encoding="utf-8")
         begun, read = time.perf_counter(), asyncio.Event()
-        client = IndexClient(
-            [temporary],
-            file=Path(temporary) / "probe.index",
-            on_progress=lambda: client.settled and read.set(),
-        )
+
+        def look() -> None:
+            if client.settled:
+                read.set()
+
+        client = IndexClient([temporary], file=Path(temporary) / "probe.index", on_progress=look)
         try:
             client.tell([str(probe)])
             with contextlib.suppress(asyncio.TimeoutError):
