@@ -1,4 +1,3 @@
 ; How names are used around a cursor; the contract of the captures is in lsp_server/context/references.py.
 
 (command name: (command_name (word) @call))
-(ERROR (word) @name)

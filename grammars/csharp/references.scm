@@ -20,4 +20,3 @@
 (base_list (identifier) @base)
 (base_list (generic_name . (identifier) @base))
 (ERROR (identifier) @name)
-(ERROR (identifier) @call . "(")

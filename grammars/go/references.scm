@@ -10,5 +10,4 @@
 (type_spec name: (type_identifier) @defined)
 (type_alias name: (type_identifier) @defined)
 (ERROR (identifier) @name)
-(ERROR (identifier) @receiver . "." . (identifier) @member)
 (ERROR (identifier) @call . "(")

@@ -11,5 +11,4 @@
 (class_definition superclasses: (argument_list (identifier) @base))
 (class_definition superclasses: (argument_list (attribute object: (_) @receiver attribute: (identifier) @base)))
 (ERROR (identifier) @name)
-(ERROR (identifier) @receiver . "." . (identifier) @member)
 (ERROR (identifier) @call . "(")

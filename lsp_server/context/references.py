@@ -31,8 +31,8 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         start, end: where the name stands, in bytes of the tree's source.
-        receiver: what it is reached through, as it stands there: ``self.files`` of ``self.files.open()``. Empty where it
-            is reached through nothing, or that is long.
+        receiver: what it is reached through, as it stands there: ``self.files`` of ``self.files.open()``. Empty where
+            it is reached through nothing, or that is long.
     """
 
     name: str
