@@ -22,7 +22,7 @@ from lsp_server.workspace.index.contents import Contents, Unit
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that a parse may take. The largest files that are read at all, 400 kB, take a tenth of one.
+#: Seconds of processor time that a parse may take. The largest files that are read at all, 400 kB, take a tenth of one.
 _PARSE_LIMIT = 2.0
 
 
@@ -107,8 +107,8 @@ class Reader:
 def _understood(
     grammar: Grammar, source: bytes, keywords: frozenset[str]
 ) -> tuple[Outline, tuple[Unit, ...]]:
-    limit = time.monotonic() + _PARSE_LIMIT
-    tree = parse_source(grammar, source, lambda: time.monotonic() > limit)
+    limit = time.thread_time() + _PARSE_LIMIT
+    tree = parse_source(grammar, source, lambda: time.thread_time() > limit)
     if tree is None:
         _log.warning("A file of %d bytes of %s takes too long to parse", len(source), grammar.about.name)
         return Outline(), ()
