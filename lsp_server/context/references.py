@@ -10,9 +10,9 @@ Does not know what any name means. Pure.
 from typing import Literal, cast, get_args
 
 import msgspec
-import tree_sitter
 
 from lsp_server.context.languages import Grammar
+from lsp_server.context.matching import Match, matches
 from lsp_server.context.syntax import Tree
 
 #: What counts, where several patterns capture one name: the first of these.
@@ -46,11 +46,9 @@ def references(grammar: Grammar, tree: Tree, start_byte: int, end_byte: int) -> 
     """The references whose names begin in a part of a text, in its order; none where the language has no query."""
     if grammar.references is None or start_byte >= end_byte:
         return ()
-    cursor = tree_sitter.QueryCursor(grammar.references)
-    cursor.set_byte_range(start_byte, end_byte)
     found: dict[int, Reference] = {}
     defined: set[int] = set()
-    for _, match in cursor.matches(tree.root):
+    for _, match in matches(grammar.references, tree.root, (start_byte, end_byte)):
         use = next(capture for capture in match if capture != "receiver")
         node = match[use][0]
         at = node.start_byte
@@ -70,7 +68,7 @@ def references(grammar: Grammar, tree: Tree, start_byte: int, end_byte: int) -> 
     return tuple(found[at] for at in kept[:MAX_REFERENCES])
 
 
-def _receiver(source: bytes, match: dict[str, list[tree_sitter.Node]]) -> str:
+def _receiver(source: bytes, match: Match) -> str:
     if "receiver" not in match:
         return ""
     node = match["receiver"][0]

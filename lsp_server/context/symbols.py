@@ -27,6 +27,7 @@ import msgspec
 import tree_sitter
 
 from lsp_server.context.languages import Grammar, Language
+from lsp_server.context.matching import Match, matches
 from lsp_server.context.spelling import comment_above, expand, path, type_name
 
 Kind = Literal[
@@ -125,16 +126,13 @@ def outline(grammar: Grammar, source: bytes, root: tree_sitter.Node) -> Outline:
     if grammar.symbols is None:
         return Outline()
     reader = _Reader(grammar.about, source)
-    for pattern, match in tree_sitter.QueryCursor(grammar.symbols).matches(root):
+    for pattern, match in matches(grammar.symbols, root):
         reader.read(pattern, match)
     definitions = _definitions(grammar.about, source, reader)
     types = sorted(
         (one for at, one in reader.types.items() if at not in reader.imported), key=lambda one: one.at
     )
     return Outline(definitions, tuple(reader.imports)[:MAX_IMPORTS], tuple(types[:MAX_DEFINITIONS]))
-
-
-_Match = dict[str, list[tree_sitter.Node]]
 
 
 class _Found(msgspec.Struct):
@@ -169,7 +167,7 @@ class _Reader:
         self._about, self._source = about, source
         self._roles: dict[int, str] = {}
 
-    def read(self, pattern: int, match: _Match) -> None:
+    def read(self, pattern: int, match: Match) -> None:
         """Take one match."""
         role = self._roles.get(pattern)
         if role is None:
@@ -187,7 +185,7 @@ class _Reader:
         else:
             self._definition(pattern, role, match)
 
-    def _definition(self, pattern: int, role: str, match: _Match) -> None:
+    def _definition(self, pattern: int, role: str, match: Match) -> None:
         name = match["name"][0]
         at = name.start_byte
         if not 0 < name.end_byte - at <= MAX_NAME:
@@ -227,7 +225,7 @@ class _Reader:
         if "type" in match and not one.type:
             one.type = self._type(match)
 
-    def _import(self, match: _Match) -> None:
+    def _import(self, match: Match) -> None:
         if "importer" in match and self._text(match["importer"][0]) not in self._about.importers:
             return
         if "paths" in match:
@@ -249,14 +247,14 @@ class _Reader:
             if one[0] and max(map(len, one)) <= MAX_NAME:
                 self.imports[Import(*one)] = None
 
-    def _type(self, match: _Match) -> str:
+    def _type(self, match: Match) -> str:
         return type_name(self._about, self._text(match["type"][0]))
 
     def _text(self, node: tree_sitter.Node) -> str:
         return self._source[node.start_byte : node.end_byte].decode(errors="replace")
 
 
-def _role(match: _Match) -> str:
+def _role(match: Match) -> str:
     """What a pattern is for, by its captures."""
     for role in match:
         if role.startswith("definition.") or role in ("import", "variable", "above", "whole", "extends"):
