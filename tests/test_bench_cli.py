@@ -111,3 +111,21 @@ def test_faults_are_one_sentence(tmp_path: Path) -> None:
         out = offhand(tmp_path, "bench", "lines", *arguments, status=status)
         assert message in out
         assert "Traceback" not in out
+
+
+@pytest.mark.slow
+def test_index(tmp_path: Path, workspace: Path) -> None:
+    """Every figure is there, nothing stays on disk, and a folder without source is said to be one."""
+    figures = printed(offhand(tmp_path, "bench", "index", str(workspace), "--json"))
+    assert figures["files"] == 2
+    assert figures["bytes"] == sum(path.stat().st_size for path in workspace.iterdir())
+    assert 0 < figures["units"] < figures["names"]
+    assert all(figures[name] > 0 for name in ("definitions", "build_s", "peak_mb", "restart_s"))
+    times = [figures[name] for name in ("saved_ms", "definitions_ms", "mentions_ms", "similar_ms")]
+    assert all(0 < median <= high <= longest for median, high, longest in times)
+    text = offhand(tmp_path, "bench", "index", str(workspace))
+    assert text.startswith(f"2 files, {figures['bytes'] / 1e6:.1f} MB: {figures['definitions']} definitions")
+    assert not list((tmp_path / "offhand").rglob("*.index"))
+    (tmp_path / "empty").mkdir()
+    out = offhand(tmp_path, "bench", "index", str(tmp_path / "empty"), status=1)
+    assert "There are no source files" in out

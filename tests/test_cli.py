@@ -97,7 +97,17 @@ def test_doctor(tmp_path: Path) -> None:
     report = json.loads(offhand(tmp_path, "doctor", "--json"))
     checks = {check["name"]: check for check in report["checks"]}
     assert report["ok"]
-    assert set(checks) == {"python", "cpu", "settings", "model", "engine", "state", "learnt", "editors"}
+    assert set(checks) == {
+        "python",
+        "cpu",
+        "settings",
+        "model",
+        "engine",
+        "index",
+        "state",
+        "learnt",
+        "editors",
+    }
     speed = re.search(r"(\d+) prompt tokens/s, (\d+) tokens/s", checks["engine"]["text"])
     assert speed is not None
     assert int(speed[2]) > 0

@@ -32,7 +32,7 @@ NUMERIC = ("memory", "fit_memory", "regression", "fit_gate")
 HOMES = {
     "pygls": ["lsp_server.lsp.*"],
     "lsprotocol": ["lsp_server.lsp.*"],
-    "tree_sitter": ["lsp_server.context.*", "lsp_server.workspace.index.cutting"],
+    "tree_sitter": ["lsp_server.context.*"],
     "watchdog": ["lsp_server.workspace.watch"],
     "pathspec": ["lsp_server.workspace.ignore"],
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],

@@ -8,6 +8,7 @@ import pytest
 
 from lsp_server.base.config import Config
 from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion.allowance import Allowance
 from lsp_server.completion.remember import deletions, forget, learn, remember
 from lsp_server.completion.session import Session
 from lsp_server.engine.messages import DELETED_LINES
@@ -126,3 +127,19 @@ def test_ignored_and_secret_documents_are_not_told(session: Session, ear: Ear, t
         assert {name for name, _ in ear.heard} == {str(tmp_path / "b.py")}
     finally:
         session.workspace.close()
+
+
+def test_the_memory_learns_no_more_than_it_holds() -> None:
+    """What is told first is taken; what goes, or grows too large, makes room again, and is told once more."""
+    allowance = Allowance(100)
+    assert allowance.admits("a", 60)
+    assert not allowance.admits("b", 60)
+    assert allowance.admits("c", 40)
+    assert not allowance.admits("unknown", None)
+    assert allowance.holds("a")
+    assert allowance.admits("a", 61)  # the memory has it, and must look
+    assert not allowance.holds("a")
+    assert allowance.admits("b", 60)
+    assert allowance.admits("c", None)
+    assert not allowance.holds("c")
+    assert allowance.admits("a", 40)

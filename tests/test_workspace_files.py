@@ -378,6 +378,25 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(command, cwd=folder, env={**os.environ, **quiet}, check=True, capture_output=True)
 
 
+def test_it_is_said_when_all_were_told(tmp_path: Path) -> None:
+    """Behind the last of them, and again after a new listing; sizes are those of files that are there."""
+    root = tmp_path / "root"
+    write(root, *[f"f{number}.py" for number in range(100)], "gen/b.py")
+    known: list[int] = []
+    seen = Seen(root)
+    tree = WorkspaceTree(
+        [str(root)], TYPES, seen.changed, seen.removed, all_told=lambda: known.append(len(seen.files))
+    )
+    seen.until(lambda: known)
+    assert known == [101]
+    assert tree.size(str(root / "f1.py")) == 6
+    assert tree.size(str(root / "f1000.py")) is None
+    write(root, ".gitignore", text="gen/\n")
+    seen.until(lambda: len(known) > 1)
+    assert known[-1] == 100
+    tree.close()
+
+
 def test_a_branch_switch_is_few_calls(tmp_path: Path) -> None:
     """Real git takes 500 files away, brings 500 others and changes one."""
     root = tmp_path / "root"

@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Literal
@@ -23,6 +25,9 @@ _EDITORS = {
     "vim": "Vim",
     "hx": "Helix",
 }
+
+#: Longest wait for the indexer to have read one file (s).
+_PATIENCE_S = 30.0
 
 #: Decoded tokens per second below which ghost text lags behind typing: a line of 12 tokens then takes over 200 ms.
 _SLOW = 60.0
@@ -52,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         _settings(),
         *_model(),
         *asyncio.run(_engine()),
+        asyncio.run(_index()),
         _writable(),
         _learnt(),
         *_editors(),
@@ -155,6 +161,41 @@ async def _engine() -> list[Check]:
     if speed < _SLOW:
         return [Check("engine", "warning", text, "Slow: close other programs, or choose a smaller model.")]
     return [Check("engine", "ok", text)]
+
+
+async def _index() -> Check:
+    """Have an indexer read one small file, and look at what is kept of workspaces."""
+    from lsp_server.workspace.index import where
+    from lsp_server.workspace.index.client import IndexClient
+
+    kept = list(where.folder().glob("*.index"))
+    text = f"{len(kept)} workspaces kept, {sum(path.stat().st_size for path in kept) / 1e6:.1f} MB"
+    with tempfile.TemporaryDirectory() as temporary:
+        probe = Path(temporary) / "probe.py"
+        probe.write_text("def probe(): ...\n", encoding="utf-8")
+        begun, read = time.perf_counter(), asyncio.Event()
+
+        def look() -> None:
+            if client.settled:
+                read.set()
+
+        client = IndexClient([temporary], file=Path(temporary) / "probe.index", on_progress=look)
+        try:
+            client.tell([str(probe)])
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(read.wait(), _PATIENCE_S)
+            found, memory = client.progress.size.definitions, client.rss_mb
+            taken = time.perf_counter() - begun
+        finally:
+            await client.close()
+    if not found:
+        return Check(
+            "index",
+            "error",
+            f"the indexer does not run; {text}",
+            "Install Offhand again; report this with the log.",
+        )
+    return Check("index", "ok", f"ready in {taken * 1_000:.0f} ms, {memory:.0f} MB empty; {text}")
 
 
 def _writable() -> Check:

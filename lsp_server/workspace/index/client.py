@@ -19,6 +19,7 @@ import psutil
 
 from lsp_server.base import child
 from lsp_server.base.errors import ProtocolError
+from lsp_server.base.sourcefile import MAX_BYTES
 from lsp_server.workspace.index import where
 from lsp_server.workspace.index.contents import Size
 from lsp_server.workspace.index.messages import (
@@ -48,9 +49,6 @@ _LAST_WORDS_S = 5.0
 
 #: Paths in one message: a frame has room for more, but the first shall be there soon.
 _PATHS = 5_000
-
-#: Texts longer than this are not sent (characters): they are not parsed anyway.
-_LONGEST_TEXT = 2_000_000
 
 
 class IndexClient:
@@ -125,7 +123,7 @@ class IndexClient:
         Args:
             language: name of its grammar, or the editor's id.
         """
-        if len(text) > _LONGEST_TEXT:
+        if len(text) > MAX_BYTES:  # nor would its file be read
             self.release(path)
             return
         self._texts[path] = Override(path, text, language)

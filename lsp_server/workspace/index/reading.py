@@ -13,23 +13,21 @@ from pathlib import Path
 
 from lsp_server.base.errors import GrammarError
 from lsp_server.base.sourcefile import readable_text
-from lsp_server.context import symbols
+from lsp_server.context import identifiers, symbols, units
 from lsp_server.context.languages import Grammar, Grammars, Language
 from lsp_server.context.symbols import Outline, outline
 from lsp_server.context.syntax import MAX_PARSED_BYTES, parse_source, to_source
 from lsp_server.workspace.filetypes import FileTypes
-from lsp_server.workspace.index import cutting
 from lsp_server.workspace.index.contents import Contents, Unit
-from lsp_server.workspace.index.cutting import units
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that a parse may take. The largest files that are read at all, 400 kB, take a tenth of one.
+#: Seconds of processor time that a parse may take. The largest files that are read at all, 400 kB, take a tenth of one.
 _PARSE_LIMIT = 2.0
 
 
 #: The modules that decide what is read out of a tree.
-_UNDERSTANDING = (symbols, cutting)
+_UNDERSTANDING = (symbols, units, identifiers)
 
 
 def fingerprint(grammars: Grammars) -> str:
@@ -44,6 +42,7 @@ class Reader:
     def __init__(self, grammars: Grammars, types: FileTypes) -> None:
         self._grammars = grammars
         self._types = types
+        self._keywords: dict[str, frozenset[str]] = {}
 
     def read(self, path: str) -> Contents | None:
         """What a file holds now; ``None`` when it is gone or no source file."""
@@ -91,10 +90,16 @@ class Reader:
         source = to_source((text,))
         if grammar is not None and len(source) <= MAX_PARSED_BYTES:
             try:
-                outlined, cut = _understood(grammar, source)
+                outlined, cut = _understood(grammar, source, self._words(grammar))
             except Exception:  # a query's or a grammar's fault costs this file, not all others
                 _log.exception("A file in %s cannot be indexed", language)
         return Contents(path, size, modified, language, outlined, cut)
+
+    def _words(self, grammar: Grammar) -> frozenset[str]:
+        name = grammar.about.name
+        if name not in self._keywords:
+            self._keywords[name] = identifiers.keywords(grammar)
+        return self._keywords[name]
 
     def _grammar(self, language: str) -> Grammar | None:
         try:
@@ -104,10 +109,17 @@ class Reader:
             return None
 
 
-def _understood(grammar: Grammar, source: bytes) -> tuple[Outline, tuple[Unit, ...]]:
-    limit = time.monotonic() + _PARSE_LIMIT
-    tree = parse_source(grammar, source, lambda: time.monotonic() > limit)
+def _understood(
+    grammar: Grammar, source: bytes, keywords: frozenset[str]
+) -> tuple[Outline, tuple[Unit, ...]]:
+    limit = time.thread_time() + _PARSE_LIMIT
+    tree = parse_source(grammar, source, lambda: time.thread_time() > limit)
     if tree is None:
         _log.warning("A file of %d bytes of %s takes too long to parse", len(source), grammar.about.name)
         return Outline(), ()
-    return outline(grammar, source, tree.root_node), units(source, tree.root_node)
+    outlined = outline(grammar, source, tree.root_node)
+    cut = tuple(
+        Unit(start, end, tuple(identifiers.identifiers(source[start:end], keywords)))
+        for start, end in units.units(outlined, source)
+    )
+    return outlined, cut

@@ -149,12 +149,20 @@ class Store:
             self._homes[path] = (fresh, row)
         return True
 
-    def snapshot(self) -> list[tuple[Columns, Mask]]:
-        """All there is, to be kept: columns, and which of their files count or sleep."""
+    def snapshot(self, without: Iterable[str] = ()) -> list[tuple[Columns, Mask]]:
+        """All there is, to be kept: columns, and which of their files count or sleep.
+
+        Args:
+            without: paths of files that are not to be kept.
+        """
         parts = [(one.columns, one.alive.copy()) for one in self._segments]
         masks = dict(zip(map(id, self._segments), (mask for _, mask in parts), strict=True))
         for segment, row in self._dormant.values():
             masks[id(segment)][row] = True
+        for path in without:
+            if path in self._homes:
+                segment, row = self._homes[path]
+                masks[id(segment)][row] = False
         return parts
 
     def _settle(self, path: str, segment: Segment, row: int) -> None:

@@ -181,7 +181,7 @@ class Work:
         assert self._kept is not None
         self._wait()
         self._changed, self._kept_at = False, time.monotonic()
-        arguments = (self._kept, self._fingerprint, self.index.snapshot())
+        arguments = (self._kept, self._fingerprint, self.index.snapshot(self._open))
         self._keeping = threading.Thread(target=kept.save, args=arguments)
         self._keeping.start()
 
@@ -191,7 +191,7 @@ class Work:
         self._wait()
         if self._changed and self._kept is not None:
             self._changed = False
-            kept.save(self._kept, self._fingerprint, self.index.snapshot())
+            kept.save(self._kept, self._fingerprint, self.index.snapshot(self._open))
 
     def _wait(self) -> None:
         if self._keeping is not None:
