@@ -2,10 +2,13 @@
 
 ``imports.scm`` captures ``@import``. ``names.scm`` captures
 
-- ``@scope``, which holds the names inside it; its own ``name`` belongs to the scope around it;
+- ``@scope``, which holds the names inside it; its own name (``name_of``) belongs to the scope around it;
 - ``@name``, which the innermost scope around it gets;
 - ``@attribute``, an attribute that is assigned, written as the program writes it;
 - ``@receiver``, what a method calls its object.
+
+A method that names no receiver has the language's ``object``, if there is one. An ``@import`` with an ``@importer``
+inside is one only if that is one of the language's ``importers``.
 
 Does not know how a language spells any of that.
 """
@@ -33,6 +36,9 @@ _HEAD = 200
 _DEPTH = 4
 
 
+_Kind = Literal["module", "class", "function", "expression"]
+
+
 class Found(msgspec.Struct, frozen=True):
     """What the queries found.
 
@@ -50,7 +56,7 @@ class _Scope(msgspec.Struct, frozen=True):
 
     start: int
     end: int
-    kind: Literal["module", "class", "function", "expression"]
+    kind: _Kind
 
 
 _Captures = dict[str, list[tree_sitter.Node]]
@@ -65,7 +71,7 @@ def find(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int]) ->
     """
     captures = _captures(grammar, tree, cursor, headers)
     return Found(
-        imports=tuple(_text(tree, node) for node in captures["import"]),
+        imports=tuple(_text(tree, node) for node in _imports(grammar, tree, captures)),
         names=_names(grammar, tree, cursor, headers, captures),
     )
 
@@ -77,9 +83,9 @@ def _captures(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int
     shallow.set_max_start_depth(_DEPTH)
     captures: _Captures = defaultdict(list)
     for position, child in enumerate(_children(tree, cursor)):
-        definition = child.child_by_field_name("definition") or child
+        definition = _unwrapped(grammar, child)
         is_definition = definition.type in nodes.classes or definition.type in nodes.functions
-        if definition.start_point[0] in headers or child.start_byte <= cursor <= child.end_byte:
+        if child.start_byte <= cursor <= child.end_byte or _has_header(grammar, definition, headers):
             deep = tree_sitter.QueryCursor(grammar.query)
             deep.set_byte_range(max(0, cursor - _REACH), cursor + _REACH)
             found = deep.captures(child)
@@ -107,10 +113,55 @@ def _top_imports(grammar: Grammar, error: tree_sitter.Node) -> list[tree_sitter.
     query.set_max_start_depth(_DEPTH)
     found: list[tree_sitter.Node] = []
     for child in error.named_children[:_HEAD]:
-        definition = child.child_by_field_name("definition") or child
+        definition = _unwrapped(grammar, child)
         if definition.type not in nodes.classes and definition.type not in nodes.functions:
             found += query.captures(child).get("import", [])
     return found
+
+
+def _imports(grammar: Grammar, tree: Tree, captures: _Captures) -> list[tree_sitter.Node]:
+    """The import statements, in order; what calls another function than an importer is none."""
+    others = [node for node in captures["importer"] if _text(tree, node) not in grammar.about.importers]
+    return [
+        node
+        for node in captures["import"]
+        if not any(node.start_byte <= other.start_byte < node.end_byte for other in others)
+    ]
+
+
+def _unwrapped(grammar: Grammar, node: tree_sitter.Node) -> tree_sitter.Node:
+    """What a statement defines, without what is around it: a decorator, an ``export``."""
+    while node.type in grammar.about.nodes.wrappers and node.named_child_count:
+        node = cast("tree_sitter.Node", node.named_child(node.named_child_count - 1))
+    return node
+
+
+def _has_header(grammar: Grammar, node: tree_sitter.Node, headers: Collection[int]) -> bool:
+    """Whether one of the lines is a definition's header: it stands in front of the body."""
+    first = node.start_point[0]
+    if first in headers:
+        return True
+    if grammar.about.block == "braces" and any(first < line <= node.end_point[0] for line in headers):
+        body = node.child_by_field_name("body")
+        return body is not None and any(first < line <= body.start_point[0] for line in headers)
+    return False
+
+
+def name_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
+    """The node of a definition's name: its field ``name``, or that of what it declares (C)."""
+    inner: tree_sitter.Node | None = node
+    while inner is not None:
+        name = inner.child_by_field_name("name")
+        if name is not None:
+            inner = name
+            if name.child_by_field_name("name") is None:
+                return name
+        else:
+            declared = inner.child_by_field_name("declarator")
+            if declared is None:
+                return inner if inner is not node and not inner.named_child_count else None
+            inner = declared
+    return None
 
 
 def _children(tree: Tree, cursor: int) -> Iterator[tree_sitter.Node]:
@@ -148,13 +199,13 @@ def _names(
             around.append(scope)
         elif not foreign or node.start_byte >= foreign[-1][1]:  # what is inside another one is foreign anyway
             foreign.append(node.byte_range)
-        name = node.child_by_field_name("name")
+        name = name_of(node)
         if name is not None:
             names.append((name, node.start_byte))
     starts = [start for start, _ in foreign]
 
     # 2. What each name is to the cursor. The nearer its scope and the nearer its place, the better.
-    receiver = _receiver(tree, captures["receiver"], around)
+    receiver = _receiver(grammar, tree, captures["receiver"], around)
     reach: list[tuple[int, int, str]] = []
     for node, position in names:
         if node.start_byte <= cursor <= node.end_byte:
@@ -168,9 +219,10 @@ def _names(
         kind = around[depth].kind
         text = _text(tree, node)
         if kind == "class" and any(scope.kind == "function" for scope in around[depth + 1 :]):
-            if receiver is None or depth != receiver[0]:
-                continue
-            text = f"{receiver[1]}.{text}"
+            if not grammar.about.implicit:
+                if receiver is None or depth != receiver[0]:
+                    continue
+                text = receiver[1] + grammar.about.member_access[0] + text.removeprefix("$")
         elif kind in ("class", "function") and node.end_byte > cursor:
             continue
         reach.append((-depth, abs(position - cursor), text))
@@ -180,34 +232,39 @@ def _names(
             text = _text(tree, node)
             inside = around[depth].start < node.start_byte < around[depth].end
             touched = node.start_byte <= cursor <= node.end_byte
-            if inside and not touched and text.startswith(f"{object_}."):
+            if inside and not touched and text.startswith(f"{object_}{grammar.about.member_access[0]}"):
                 reach.append((-depth, abs(node.start_byte - cursor), text))
     return tuple(dict.fromkeys(text for _, _, text in sorted(reach)))
 
 
 def _scope(grammar: Grammar, node: tree_sitter.Node, cursor: int, headers: Collection[int]) -> _Scope | None:
     """The scope that a node is, if the cursor is in it."""
-    nodes = grammar.about.nodes
+    about = grammar.about
     start, end = node.byte_range
-    if node.type in nodes.classes or node.type in nodes.functions:
-        if node.start_point[0] not in headers:
-            return None
+    inside = start < cursor < end
+    if node.type in about.nodes.classes or node.type in about.nodes.functions:
+        kind: _Kind = "class" if node.type in about.nodes.classes else "function"
+        if about.block == "indent" or not inside:
+            if not _has_header(grammar, node, headers) or (about.block != "indent" and name_of(node) is None):
+                return None
         # The cursor may stand behind the node's end: on an empty line that is indented like its body.
-        return _Scope(start, max(end, cursor + 1), "class" if node.type in nodes.classes else "function")
-    return _Scope(start, end, "expression") if start < cursor < end else None
+        return _Scope(start, max(end, cursor + 1), kind)
+    return _Scope(start, end, "expression") if inside else None
 
 
 def _receiver(
-    tree: Tree, receivers: Sequence[tree_sitter.Node], around: Sequence[_Scope]
+    grammar: Grammar, tree: Tree, receivers: Sequence[tree_sitter.Node], around: Sequence[_Scope]
 ) -> tuple[int, str] | None:
     """The innermost class that the cursor is in a method of, by its place in ``around``, and the method's word for
-    its object."""
+    its object. Where there are no classes, the object has what any function gives it."""
     for depth in range(len(around) - 1, 0, -1):
         if around[depth - 1].kind == "class" and around[depth].kind == "function":
             inside = [node for node in receivers if around[depth].start < node.start_byte < around[depth].end]
             if inside:
                 return depth - 1, _text(tree, min(inside, key=_start))
-    return None
+            if grammar.about.object:
+                return depth - 1, grammar.about.object
+    return (0, grammar.about.object) if grammar.about.object and not grammar.about.nodes.classes else None
 
 
 def _start(node: tree_sitter.Node) -> int:

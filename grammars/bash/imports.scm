@@ -1,0 +1,1 @@
+(program (command name: (command_name (word) @importer)) @import)

@@ -1,0 +1,1 @@
+(program (call method: (identifier) @importer arguments: (argument_list . (string))) @import)
