@@ -1,1 +1,3 @@
-(program (command name: (command_name (word) @importer)) @import)
+; Captures: see lsp_server/context/names.py.
+
+(command name: (command_name (word) @importer)) @import

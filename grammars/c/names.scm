@@ -6,7 +6,8 @@
 (pointer_declarator declarator: (identifier) @name)
 (array_declarator declarator: (identifier) @name)
 (declaration declarator: (identifier) @name)
-(declaration declarator: (function_declarator declarator: (identifier) @name))
+(declaration declarator: (function_declarator) @scope)
+(declaration declarator: (pointer_declarator declarator: (function_declarator) @scope))
 (init_declarator declarator: (identifier) @name)
 
 (struct_specifier name: (type_identifier) @name body: (_))

@@ -14,7 +14,8 @@
 (reference_declarator (identifier) @name)
 (array_declarator declarator: (identifier) @name)
 (declaration declarator: (identifier) @name)
-(declaration declarator: (function_declarator declarator: (identifier) @name))
+(declaration declarator: (function_declarator) @scope)
+(declaration declarator: (pointer_declarator declarator: (function_declarator) @scope))
 (init_declarator declarator: (identifier) @name)
 (for_range_loop declarator: (identifier) @name)
 (structured_binding_declarator (identifier) @name)
@@ -22,7 +23,7 @@
 (field_declaration declarator: (field_identifier) @name)
 (field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name))
 (field_declaration declarator: (reference_declarator (field_identifier) @name))
-(field_declaration declarator: (function_declarator declarator: (field_identifier) @name))
+(field_declaration declarator: (function_declarator) @scope)
 
 (enum_specifier name: (type_identifier) @name body: (_))
 (enumerator name: (identifier) @name)

@@ -14,6 +14,7 @@
 (simple_parameter name: (variable_name) @name)
 (variadic_parameter name: (variable_name) @name)
 (property_promotion_parameter name: (variable_name) @name)
+(property_promotion_parameter name: (variable_name) @member)
 (anonymous_function_use_clause (variable_name) @name)
 (assignment_expression left: (variable_name) @name)
 (reference_assignment_expression left: (variable_name) @name)

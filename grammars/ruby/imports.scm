@@ -1,1 +1,3 @@
-(program (call method: (identifier) @importer arguments: (argument_list . (string))) @import)
+; Captures: see lsp_server/context/names.py.
+
+(call !receiver method: (identifier) @importer arguments: (argument_list . (string))) @import

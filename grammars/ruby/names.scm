@@ -26,5 +26,5 @@
 (for pattern: (identifier) @name)
 (exception_variable (identifier) @name)
 
-(assignment left: (instance_variable) @attribute)
-(operator_assignment left: (instance_variable) @attribute)
+(assignment left: (instance_variable) @member)
+(operator_assignment left: (instance_variable) @member)

@@ -8,6 +8,8 @@
   (arrow_function)
   (method_definition)
   (class_declaration)
+  (function_type)
+  (method_signature)
   (class)
   (abstract_class_declaration)
   (interface_declaration)
@@ -40,7 +42,7 @@
 (class_body (method_definition
   name: (property_identifier)
   parameters: (formal_parameters
-    (required_parameter (accessibility_modifier) pattern: (identifier) @name))))
+    (required_parameter (accessibility_modifier) pattern: (identifier) @member))))
 (interface_body (property_signature name: (_) @name))
 (interface_body (method_signature name: (_) @name))
 (enum_body name: (_) @name)

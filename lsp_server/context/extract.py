@@ -16,6 +16,7 @@ from lsp_server.context.headers import (
     definition,
     documentation,
     ends_in_access,
+    is_unindented,
     method,
     opens_block,
 )
@@ -163,10 +164,15 @@ def _place(page: Page, line: int, column: int) -> _Place:
 
     start = first_line(page, line)
     if before.strip() or start < line:
-        header = block(page, start, line) if _ends_header(page.about, reading.code, after) else None
+        header = None
+        if _ends_header(page.about, reading.code, after):
+            end = len(reading.code.rstrip())
+            if page.about.block != "indent":
+                header = Block(start, line, indent(page.lines[start]), end)
+            else:
+                header = block(page, start, line)
         if header is not None and (_is_closed(page.about, after) or _is_empty(page, header, line)):
-            inner = Block(start, line, header.indent, len(reading.code.rstrip()))
-            return _Place("block_start", start, header.indent, inner)
+            return _Place("block_start", start, header.indent, header)
         return _statement(page, "code", start)
     return _line_start(page, line, text, column)
 
@@ -222,7 +228,8 @@ def _is_closed(about: Language, after: str) -> bool:
 def _is_empty(page: Page, header: Block, line: int) -> bool:
     """Whether nothing behind ``line`` belongs to a header's block."""
     for below in range(line + 1, min(line + 1 + _BELOW, len(page.lines))):
-        if not is_blank(page, below):
+        text = content(page.lines[below]).lstrip()
+        if not is_blank(page, below) and not is_unindented(page.about, text):
             return indent(page.lines[below]) <= header.indent
     return True
 
@@ -240,9 +247,7 @@ def _header_above(page: Page, line: int) -> Block | None:
         if last is None:
             return None
         header = first_line(page, last)
-    found = block(page, header)
-    # A line that closes what was opened further up is no header of what follows.
-    return found if found is None or page.about.block == "indent" or found.last == last else None
+    return block(page, header) if page.about.block == "indent" else block(page, header, last)
 
 
 def _documents(page: Page, line: int, column: int) -> bool:

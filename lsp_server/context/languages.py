@@ -41,6 +41,7 @@ class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         interpolation: code inside a string.
         brackets: what spans lines because of its brackets, so that a line inside is not a statement's first.
         blocks: what holds statements of its own, though it may stand inside of brackets.
+        members: what stands inside of brackets and may hold such a block: it begins a line of its own.
     """
 
     classes: frozenset[_Word] = frozenset()
@@ -52,6 +53,7 @@ class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interpolation: frozenset[_Word] = frozenset()
     brackets: frozenset[_Word] = frozenset()
     blocks: frozenset[_Word] = frozenset()
+    members: frozenset[_Word] = frozenset()
 
 
 class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,6 +171,8 @@ class Grammar:
                 )
         try:
             # One query, since each costs a microsecond a statement.
+            if about.nodes.functions and not {"names", "imports"} <= queries.keys():
+                raise ValueError("names.scm and imports.scm are both needed")
             self.query = tree_sitter.Query(
                 self.language, queries.get("imports", "") + queries.get("names", "")
             )

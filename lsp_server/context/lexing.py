@@ -111,7 +111,7 @@ def one_line(about: Language, lines: Iterable[str]) -> str:
     """Join the lines of one statement, without their comments."""
     pieces = (line[: len(read(about, line).code)].strip().rstrip("\\") for line in map(content, lines))
     text = " ".join(filter(None, pieces))
-    return re.sub(r"(?<=[(\[{]) |,? (?=[)\]}])", "", " ".join(text.split()))
+    return re.sub(r"(?<=[(\[]) |,? (?=[)\]])|,(?= \})", "", " ".join(text.split()))
 
 
 def unclosed(code: str) -> tuple[list[int], int]:

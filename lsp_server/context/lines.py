@@ -23,7 +23,10 @@ _REACH = 40
 _WALK = 5000
 
 #: Lines between the beginning of a header and the brace below that opens its block.
-_BELOW = 4
+_BELOW = 8
+
+#: A line of types alone, as old C has it above a function's name.
+_TYPES = re.compile(r"[A-Za-z_][\w\s*&:<>,]*(?<![,:])$")
 
 #: How many ancestors of a node are looked at. Each costs as much as the node is deep, so that data nested a thousand
 #: deep would cost a second.
@@ -108,9 +111,12 @@ def open_above(page: Page, line: int) -> tuple[Opening, int, int] | None:
         for node in ancestors(page.root.descendant_for_point_range((line, 0), (line, 0))):
             if node.type in nodes.interpolation:
                 break
-            within = node.start_point < (line, 0) < node.end_point
-            if within and (node.type in nodes.strings or node.type in nodes.comments):
-                return _began(page, node, comment=node.type in nodes.comments)
+            if node.type in nodes.strings or node.type in nodes.comments:
+                began = _began(page, node, comment=node.type in nodes.comments)
+                # What begins without a delimiter is the text of a heredoc, and open on its first line, too.
+                first = line if began[0].quote else line + 1
+                if node.start_point < (first, 0) and (line, 0) < node.end_point:
+                    return began
         if not page.root.has_error:
             return None
         start = _never_closed(page, line)
@@ -179,25 +185,70 @@ def _continued(page: Page, line: int) -> int | None:
             if node.is_error:
                 break  # around it may be a bracket that somebody has only just opened: this line is not its own
             row = node.start_point[0]
+            if row == line and node.type in nodes.members:
+                return None
             if row < line:
-                if node.type in nodes.brackets or node.type in nodes.strings or node.type in nodes.comments:
+                if node.type in nodes.strings or node.type in nodes.comments:
                     return row
-                if node.type in nodes.functions and about.block == "braces" and _is_head(node, line):
-                    return None if _is_annotation(page, row) else row
+                if node.type in nodes.brackets and _spans(page, node, line):
+                    return row
+                if node.type in nodes.functions and about.block == "braces" and _is_head(page, node, line):
+                    while row < line and _is_annotation(page, row):
+                        row += 1
+                    return row if row < line else None
                 if node.type in nodes.blocks:
                     break
     bare = text.lstrip(_BLANK)
     if bare.startswith((")", "]", "}")):
         return _opener(page, line)
-    if about.block == "braces" and bare.startswith("{"):
-        before = above(page, line)
-        if before is not None and indent(page.lines[before]) == indent(text):
-            return None if code_of(page, before).endswith((";", "{", "}")) else before
+    return _header_of_brace(page, line, bare) if about.block == "braces" else None
+
+
+def _header_of_brace(page: Page, line: int, bare: str) -> int | None:
+    """The line above that a line goes on with, if it is a brace or a name under its type; by text alone."""
+    if bare.startswith("{"):
+        level = indent(page.lines[line])
+        for before in range(line - 1, max(-1, line - 1 - _BELOW), -1):
+            width = indent(page.lines[before])
+            code = code_of(page, before)
+            if width < level or not code or code.endswith((";", "{", "}")):
+                break
+            if width == level:
+                return before
+        return None
+    if page.about.methods and re.match(r"\w+\s*\(", bare):
+        over = content(page.lines[line - 1])
+        if _TYPES.fullmatch(over) and indent(page.lines[line]) == 0:
+            return line - 1
     return None
 
 
-def _is_head(node: tree_sitter.Node, line: int) -> bool:
+def _spans(page: Page, node: tree_sitter.Node, line: int) -> bool:
+    """Whether a bracket that begins above a line really holds it. Where it holds errors it may be one that nobody has
+    closed, and which took in all that follows; what stands less deep than it tells."""
+    if not node.has_error:
+        return True
+    first, column = node.start_point
+    if line - first > _REACH:
+        return False
+    if page.about.block == "braces":
+        before = content(page.lines[first])[: to_column(page.lines[first], column + 1, "utf-8")]
+        if before.endswith("{") and opens_block(page.about, read(page.about, before).code.strip()):
+            return False  # taken for the brace of a literal
+    level = indent(page.lines[first])
+    return all(
+        is_blank(page, row)
+        or indent(page.lines[row]) > level - (row == line)
+        or page.lines[row].lstrip(_BLANK).startswith((")", "]", "}"))
+        for row in range(first + 1, min(line + 1, len(page.lines)))
+    )
+
+
+def _is_head(page: Page, node: tree_sitter.Node, line: int) -> bool:
     """Whether a line stands in front of a function's body."""
+    level = indent(page.lines[node.start_point[0]])
+    if node.has_error and (indent(page.lines[line]) <= level or not _spans(page, node, line)):
+        return False  # the text above it will tell
     body = node.child_by_field_name("body")
     return body is not None and body.start_point[0] >= line
 
@@ -259,12 +310,11 @@ def _brace_below(page: Page, first: int, last: int, code: str) -> int:
         if code.endswith((";", "{", "}")) or not code:
             break
         code = code_of(page, line)
-        if code.startswith("{"):
+        width = indent(page.lines[line])
+        if (width == level and code.startswith("{")) or (width > level and opens_block(page.about, code)):
             return line
-        if indent(page.lines[line]) <= level:
+        if width < level or opens_block(page.about, code):
             break
-        if opens_block(page.about, code):
-            return line
     return last
 
 
@@ -305,10 +355,10 @@ def brackets(page: Page, line: int, column: int, code: str) -> list[tuple[int, i
         for node in ancestors(page.root.descendant_for_point_range(cursor, cursor)):
             row, at = node.start_point
             if row < line and cursor < node.end_point:
-                if node.type in about.nodes.brackets:
+                if node.type in about.nodes.blocks:
+                    break
+                if node.type in about.nodes.brackets and _spans(page, node, line):
                     found.append((row, to_column(page.lines[row], at, "utf-8")))
-                elif node.type in about.nodes.blocks:
-                    return found
         if not page.root.has_error or found:
             return found
     return found or _open_above(page, line, closed)
@@ -326,7 +376,7 @@ def _open_above(page: Page, line: int, closed: int) -> list[tuple[int, int]]:
         if len(opened) > closed and width < level:
             opened = opened[: len(opened) - closed]
             if opens_block(page.about, code.strip()):
-                if page.about.block == "braces":
+                if page.about.block != "indent":
                     return []
                 if opened[-1] == len(code.rstrip()) - 1:
                     opened.pop()  # the brace of a block

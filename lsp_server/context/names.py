@@ -5,6 +5,7 @@
 - ``@scope``, which holds the names inside it; its own name (``name_of``) belongs to the scope around it;
 - ``@name``, which the innermost scope around it gets;
 - ``@attribute``, an attribute that is assigned, written as the program writes it;
+- ``@member``, a name that the class around it gets, wherever in the class it stands;
 - ``@receiver``, what a method calls its object.
 
 A method that names no receiver has the language's ``object``, if there is one. An ``@import`` with an ``@importer``
@@ -93,7 +94,7 @@ def _captures(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int
                 found.pop("import", None)
             elif child.is_error:  # often all of the file, while a line of it is being written
                 found["import"] = _top_imports(grammar, child)
-        elif is_definition:
+        elif is_definition and nodes.classes:
             found = {"scope": [definition]}
         elif position < _HEAD or (child.end_byte > cursor - _REACH and child.start_byte < cursor + _REACH):
             found = shallow.captures(child)
@@ -122,11 +123,12 @@ def _top_imports(grammar: Grammar, error: tree_sitter.Node) -> list[tree_sitter.
 def _imports(grammar: Grammar, tree: Tree, captures: _Captures) -> list[tree_sitter.Node]:
     """The import statements, in order; what calls another function than an importer is none."""
     others = [node for node in captures["importer"] if _text(tree, node) not in grammar.about.importers]
-    return [
-        node
-        for node in captures["import"]
-        if not any(node.start_byte <= other.start_byte < node.end_byte for other in others)
-    ]
+    found: list[tree_sitter.Node] = []
+    for node in captures["import"]:
+        inside = bool(found) and node.start_byte < found[-1].end_byte
+        if not inside and not any(node.start_byte <= other.start_byte < node.end_byte for other in others):
+            found.append(node)
+    return found
 
 
 def _unwrapped(grammar: Grammar, node: tree_sitter.Node) -> tree_sitter.Node:
@@ -194,13 +196,13 @@ def _names(
     around = [_Scope(0, len(tree.source) + 1, "module")]
     foreign: list[tuple[int, int]] = []
     for node in captures["scope"]:
-        scope = _scope(grammar, node, cursor, headers)
+        scope = _scope(grammar, tree, node, cursor, headers)
         if scope is not None:
             around.append(scope)
         elif not foreign or node.start_byte >= foreign[-1][1]:  # what is inside another one is foreign anyway
             foreign.append(node.byte_range)
         name = name_of(node)
-        if name is not None:
+        if name is not None and not name.named_child_count:
             names.append((name, node.start_byte))
     starts = [start for start, _ in foreign]
 
@@ -226,6 +228,7 @@ def _names(
         elif kind in ("class", "function") and node.end_byte > cursor:
             continue
         reach.append((-depth, abs(position - cursor), text))
+    reach += _members(grammar, tree, cursor, around, captures["member"], receiver)
     if receiver is not None:
         depth, object_ = receiver
         for node in captures["attribute"]:
@@ -237,11 +240,36 @@ def _names(
     return tuple(dict.fromkeys(text for _, _, text in sorted(reach)))
 
 
-def _scope(grammar: Grammar, node: tree_sitter.Node, cursor: int, headers: Collection[int]) -> _Scope | None:
+def _members(
+    grammar: Grammar,
+    tree: Tree,
+    cursor: int,
+    around: Sequence[_Scope],
+    members: Sequence[tree_sitter.Node],
+    receiver: tuple[int, str] | None,
+) -> list[tuple[int, int, str]]:
+    """The parts of the object that are named in other methods."""
+    depth = max((at for at, scope in enumerate(around) if scope.kind == "class"), default=-1)
+    if depth < 0 or (receiver is None and not grammar.about.implicit):
+        return []
+    prefix = "" if receiver is None or grammar.about.implicit else receiver[1] + grammar.about.member_access[0]
+    return [
+        (-depth, abs(node.start_byte - cursor), prefix + _text(tree, node).removeprefix("$"))
+        for node in members
+        if around[depth].start < node.start_byte < around[depth].end
+        and not node.start_byte <= cursor <= node.end_byte
+    ]
+
+
+def _scope(
+    grammar: Grammar, tree: Tree, node: tree_sitter.Node, cursor: int, headers: Collection[int]
+) -> _Scope | None:
     """The scope that a node is, if the cursor is in it."""
     about = grammar.about
     start, end = node.byte_range
-    inside = start < cursor < end
+    # Behind the expression that an anonymous function is, the cursor is still in it.
+    open_ended = cursor == end and node.type in about.nodes.functions and tree.source[end - 1 : end] != b"}"
+    inside = start < cursor < end or (open_ended and about.block == "braces")
     if node.type in about.nodes.classes or node.type in about.nodes.functions:
         kind: _Kind = "class" if node.type in about.nodes.classes else "function"
         if about.block == "indent" or not inside:
