@@ -70,6 +70,8 @@ def find(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int]) ->
         cursor: in bytes of ``tree.source``.
         headers: first lines of the definitions around the cursor.
     """
+    if not grammar.query.pattern_count:
+        return Found((), ())
     captures = _captures(grammar, tree, cursor, headers)
     return Found(
         imports=tuple(_text(tree, node) for node in _imports(grammar, tree, captures)),
@@ -84,8 +86,10 @@ def _captures(grammar: Grammar, tree: Tree, cursor: int, headers: Collection[int
     shallow.set_max_start_depth(_DEPTH)
     captures: _Captures = defaultdict(list)
     for position, child in enumerate(_children(tree, cursor)):
-        definition = _unwrapped(grammar, child)
-        is_definition = definition.type in nodes.classes or definition.type in nodes.functions
+        definition, kind = child, child.type
+        if kind in nodes.wrappers:
+            definition, kind = _unwrapped(grammar, child)
+        is_definition = kind in nodes.classes or kind in nodes.functions
         if child.start_byte <= cursor <= child.end_byte or _has_header(grammar, definition, headers):
             deep = tree_sitter.QueryCursor(grammar.query)
             deep.set_byte_range(max(0, cursor - _REACH), cursor + _REACH)
@@ -114,28 +118,35 @@ def _top_imports(grammar: Grammar, error: tree_sitter.Node) -> list[tree_sitter.
     query.set_max_start_depth(_DEPTH)
     found: list[tree_sitter.Node] = []
     for child in error.named_children[:_HEAD]:
-        definition = _unwrapped(grammar, child)
-        if definition.type not in nodes.classes and definition.type not in nodes.functions:
+        kind = _unwrapped(grammar, child)[1]
+        if kind not in nodes.classes and kind not in nodes.functions:
             found += query.captures(child).get("import", [])
     return found
 
 
 def _imports(grammar: Grammar, tree: Tree, captures: _Captures) -> list[tree_sitter.Node]:
     """The import statements, in order; what calls another function than an importer is none."""
-    others = [node for node in captures["importer"] if _text(tree, node) not in grammar.about.importers]
+    imports = captures["import"]
+    if not captures["importer"]:
+        return imports
+    called = [node for node in captures["importer"] if _text(tree, node) not in grammar.about.importers]
+    others = sorted(map(_start, called))
     found: list[tree_sitter.Node] = []
-    for node in captures["import"]:
-        inside = bool(found) and node.start_byte < found[-1].end_byte
-        if not inside and not any(node.start_byte <= other.start_byte < node.end_byte for other in others):
+    for node in imports:
+        start, end = node.byte_range
+        at = bisect_left(others, start)
+        if (at == len(others) or others[at] >= end) and (not found or start >= found[-1].end_byte):
             found.append(node)
     return found
 
 
-def _unwrapped(grammar: Grammar, node: tree_sitter.Node) -> tree_sitter.Node:
-    """What a statement defines, without what is around it: a decorator, an ``export``."""
-    while node.type in grammar.about.nodes.wrappers and node.named_child_count:
+def _unwrapped(grammar: Grammar, node: tree_sitter.Node) -> tuple[tree_sitter.Node, str]:
+    """What a statement defines, without what is around it (a decorator, an ``export``), and that node's type."""
+    kind = node.type
+    while kind in grammar.about.nodes.wrappers and node.named_child_count:
         node = cast("tree_sitter.Node", node.named_child(node.named_child_count - 1))
-    return node
+        kind = node.type
+    return node, kind
 
 
 def _has_header(grammar: Grammar, node: tree_sitter.Node, headers: Collection[int]) -> bool:
@@ -150,14 +161,15 @@ def _has_header(grammar: Grammar, node: tree_sitter.Node, headers: Collection[in
 
 
 def name_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
-    """The node of a definition's name: its field ``name``, or that of what it declares (C)."""
+    """The node of a definition's name: its field ``name``, or that of what it declares (C); ``None`` when it has none,
+    or one that is more than a word."""
     inner: tree_sitter.Node | None = node
     while inner is not None:
         name = inner.child_by_field_name("name")
         if name is not None:
-            inner = name
-            if name.child_by_field_name("name") is None:
+            if not name.named_child_count:
                 return name
+            inner = name if name.child_by_field_name("name") is not None else None
         else:
             declared = inner.child_by_field_name("declarator")
             if declared is None:
@@ -202,7 +214,7 @@ def _names(
         elif not foreign or node.start_byte >= foreign[-1][1]:  # what is inside another one is foreign anyway
             foreign.append(node.byte_range)
         name = name_of(node)
-        if name is not None and not name.named_child_count:
+        if name is not None:
             names.append((name, node.start_byte))
     starts = [start for start, _ in foreign]
 
@@ -267,17 +279,20 @@ def _scope(
     """The scope that a node is, if the cursor is in it."""
     about = grammar.about
     start, end = node.byte_range
-    # Behind the expression that an anonymous function is, the cursor is still in it.
-    open_ended = cursor == end and node.type in about.nodes.functions and tree.source[end - 1 : end] != b"}"
-    inside = start < cursor < end or (open_ended and about.block == "braces")
-    if node.type in about.nodes.classes or node.type in about.nodes.functions:
-        kind: _Kind = "class" if node.type in about.nodes.classes else "function"
-        if about.block == "indent" or not inside:
-            if not _has_header(grammar, node, headers) or (about.block != "indent" and name_of(node) is None):
-                return None
+    kind = node.type
+    is_function = kind in about.nodes.functions
+    if is_function or kind in about.nodes.classes:
+        inside = about.block != "indent" and (
+            start < cursor < end
+            # Behind the expression that a function is the cursor is still in it.
+            or (cursor == end and is_function and tree.source[end - 1 : end] != b"}")
+        )
+        named = about.block == "indent" or inside or name_of(node) is not None
+        if not inside and not (named and _has_header(grammar, node, headers)):
+            return None
         # The cursor may stand behind the node's end: on an empty line that is indented like its body.
-        return _Scope(start, max(end, cursor + 1), kind)
-    return _Scope(start, end, "expression") if inside else None
+        return _Scope(start, max(end, cursor + 1), "function" if is_function else "class")
+    return _Scope(start, end, "expression") if start < cursor < end else None
 
 
 def _receiver(
