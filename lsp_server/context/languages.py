@@ -41,6 +41,7 @@ class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         interpolation: code inside a string.
         brackets: what spans lines because of its brackets, so that a line inside is not a statement's first.
         blocks: what holds statements of its own, though it may stand inside of brackets.
+        opening: what a file begins with that makes the rest code.
         members: what stands inside of brackets and may hold such a block: it begins a line of its own.
     """
 
@@ -53,6 +54,7 @@ class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interpolation: frozenset[_Word] = frozenset()
     brackets: frozenset[_Word] = frozenset()
     blocks: frozenset[_Word] = frozenset()
+    opening: frozenset[_Word] = frozenset()
     members: frozenset[_Word] = frozenset()
 
 

@@ -287,9 +287,10 @@ def _scope(
             # Behind the expression that a function is the cursor is still in it.
             or (cursor == end and is_function and tree.source[end - 1 : end] != b"}")
         )
-        named = about.block == "indent" or inside or name_of(node) is not None
-        if not inside and not (named and _has_header(grammar, node, headers)):
-            return None
+        if not inside:
+            named = _has_header(grammar, node, headers) and (about.block == "indent" or name_of(node) is not None)
+            if not named:
+                return None
         # The cursor may stand behind the node's end: on an empty line that is indented like its body.
         return _Scope(start, max(end, cursor + 1), "function" if is_function else "class")
     return _Scope(start, end, "expression") if start < cursor < end else None
