@@ -2,7 +2,7 @@
 
 A case has ``input`` (a document with ``<CURSOR>``), ``text`` (what the model wrote) and ``expect``: the document after
 accepting, with what was inserted between ``├`` and ``┤``, or ``(nothing: the reason)``. ``with`` may give
-``block_indent``, ``language``, ``special_tokens`` and ``line_comments``. Parse errors are counted for Python only.
+``block_indent``, ``language``, ``special_tokens`` and ``line_comments``; what is not given is read off the document.
 A filter's folder tests it alone; ``chain`` runs all of them in order.
 """
 
@@ -31,7 +31,8 @@ from lsp_server.context.languages import Grammars
 from lsp_server.context.syntax import Unparsed, count_errors, parse
 
 ALL = (*filters.BEFORE_CACHE, *filters.AFTER_CACHE)
-PYTHON = Grammars().load("python")
+GRAMMARS = Grammars()
+PYTHON = GRAMMARS.load("python")
 assert PYTHON is not None
 COMMENTS = ("#",)
 
@@ -49,7 +50,7 @@ def errors(source: str) -> int:
 def seen(document: str, offset: int, language: str = "python") -> Surroundings:
     """What filters are told of a place in a document."""
     lines, column = tuple(split_lines(document)), len(document[:offset].rpartition("\n")[2])
-    grammar = PYTHON if language == "python" else None
+    grammar = GRAMMARS.load(language)
     snapshot = Snapshot(
         uri="",
         path="",
@@ -66,11 +67,13 @@ def seen(document: str, offset: int, language: str = "python") -> Surroundings:
 def surroundings(case: Case) -> Surroundings:
     given_ = case.values("with")
     language = given_.get("language", "python")
+    around = seen(*case.cursor(), language)
+    comments = given_.get("line_comments")
     return msgspec.structs.replace(
-        seen(*case.cursor(), language),
+        around,
         language=language,
-        line_comments=tuple(given_.get("line_comments", "#").split()),
-        block_indent=int(given_.get("block_indent", "-1")),
+        line_comments=around.line_comments if comments is None else tuple(comments.split()),
+        block_indent=int(given_.get("block_indent", around.block_indent)),
         special_tokens=tuple(given_.get("special_tokens", "").split()),
     )
 
