@@ -32,7 +32,22 @@ OLDEST = 32
 #: What people type, and what makes lexers go astray.
 PIECES = (
     *"(){}[]<>:;,.='\"`#$/\\ \t\n",
-    *("x", "\r\n", "\n    ", "//", "/*", "*/", "--", "end", "if ", "=>", '"""', "<<EOF\n", "return x", "\u00e9"),
+    *(
+        "x",
+        "\r\n",
+        "\n    ",
+        "//",
+        "/*",
+        "*/",
+        "--",
+        "end",
+        "if ",
+        "=>",
+        '"""',
+        "<<EOF\n",
+        "return x",
+        "\u00e9",
+    ),
     "\U0001f600",
 )
 

@@ -91,7 +91,9 @@ def _parts(grammar: Grammar, tree: Tree, place: int) -> Iterator[_Cut]:
         inner = children[at]
         if indented or node.parent is None or node.is_error or node.type in nodes.blocks:
             start, end = _lines(tree, children, at, place)
-            named = [child for child in children if child.is_named and child.type not in nodes.opening] or children
+            named = [
+                child for child in children if child.is_named and child.type not in nodes.opening
+            ] or children
             first, last = named[0].start_byte, named[-1].end_byte
             if end - start <= _LARGEST:
                 left_out = [(0, start), (end, len(tree.source))] if indented else [*beside, (first, last)]

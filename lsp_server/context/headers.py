@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lsp_server.context.lexing import unclosed
 from lsp_server.context.languages import Language
+from lsp_server.context.lexing import unclosed
 
 _NEVER = r"(?!)"
 

@@ -142,7 +142,10 @@ class _Lexer:
         marks = "".join(rf"\{mark}" for mark in about.interpolation_prefixes if not mark.isalpha())
         self._closers = {
             **{begin: Opening(begin, closer=end, raw=True) for begin, end in about.raw_strings},
-            **{begin: Opening(begin, closer=end, raw=True, comment=True) for begin, end in about.block_comments},
+            **{
+                begin: Opening(begin, closer=end, raw=True, comment=True)
+                for begin, end in about.block_comments
+            },
         }
         kinds = {
             "literal": "|".join(about.literals),

@@ -264,7 +264,9 @@ def _members(
     depth = max((at for at, scope in enumerate(around) if scope.kind == "class"), default=-1)
     if depth < 0 or (receiver is None and not grammar.about.implicit):
         return []
-    prefix = "" if receiver is None or grammar.about.implicit else receiver[1] + grammar.about.member_access[0]
+    prefix = (
+        "" if receiver is None or grammar.about.implicit else receiver[1] + grammar.about.member_access[0]
+    )
     return [
         (-depth, abs(node.start_byte - cursor), prefix + _text(tree, node).removeprefix("$"))
         for node in members
@@ -282,13 +284,18 @@ def _scope(
     kind = node.type
     is_function = kind in about.nodes.functions
     if is_function or kind in about.nodes.classes:
-        inside = about.block != "indent" and (
-            start < cursor < end
-            # Behind the expression that a function is the cursor is still in it.
-            or (cursor == end and is_function and tree.source[end - 1 : end] != b"}")
+        inside = (
+            about.block != "indent"
+            and (
+                start < cursor < end
+                # Behind the expression that a function is the cursor is still in it.
+                or (cursor == end and is_function and tree.source[end - 1 : end] != b"}")
+            )
         )
         if not inside:
-            named = _has_header(grammar, node, headers) and (about.block == "indent" or name_of(node) is not None)
+            named = _has_header(grammar, node, headers) and (
+                about.block == "indent" or name_of(node) is not None
+            )
             if not named:
                 return None
         # The cursor may stand behind the node's end: on an empty line that is indented like its body.

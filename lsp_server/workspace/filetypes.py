@@ -11,8 +11,8 @@ from lsp_server.context.languages import Grammars
 
 
 class FileTypes:
-    """Names of languages by names of files: those that have a grammar first, then ``grammars/file_types.toml``. Data are
-    of none.
+    """Names of languages by names of files: those that have a grammar first, then ``grammars/file_types.toml``. Files
+    of data have none.
 
     May be asked from any thread.
 
