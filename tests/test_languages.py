@@ -149,8 +149,8 @@ def test_a_language_is_added_by_a_folder() -> None:
     assert FileTypes(grammars).language("low.tide") == "tide"
     grammar = grammars.load("tide-script")
     assert grammar is not None
-    text = 'wash("shore")\n\n-- Comes in.\nfunction flood(height)\n   level = height\n   if level then\n      \n   end\nend\n'
-    lines = split_lines(text)
+    header = 'wash("shore")\n\n-- Comes in.\nfunction flood(height)\n'
+    lines = split_lines(header + "   level = height\n   if level then\n      \n   end\nend\n")
     context = extract(grammar, parse(grammar, Unparsed(tuple(lines), 0)), lines, 6, 6)
     assert (context.cursor, context.block_indent, context.from_syntax) == ("block_start", 3, True)
     assert [(scope.name, scope.signature, scope.docstring) for scope in context.scopes] == [

@@ -144,7 +144,7 @@ def _unwrapped(grammar: Grammar, node: tree_sitter.Node) -> tuple[tree_sitter.No
     """What a statement defines, without what is around it (a decorator, an ``export``), and that node's type."""
     kind = node.type
     while kind in grammar.about.nodes.wrappers and node.named_child_count:
-        node = cast("tree_sitter.Node", node.named_child(node.named_child_count - 1))
+        node = node.named_children[-1]
         kind = node.type
     return node, kind
 
