@@ -24,11 +24,18 @@ KEYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def python() -> Grammar:
-    grammar = Grammars().load("python")
+GRAMMARS = Grammars()
+
+
+def grammar_of(language: str) -> Grammar:
+    grammar = GRAMMARS.load(language)
     assert grammar is not None
     return grammar
+
+
+@pytest.fixture(scope="module")
+def python() -> Grammar:
+    return grammar_of("python")
 
 
 def read(grammar: Grammar | None, text: str, cursor: int, *, with_tree: bool = True) -> Context:
@@ -39,13 +46,15 @@ def read(grammar: Grammar | None, text: str, cursor: int, *, with_tree: bool = T
 
 
 @parametrize("context")
-def test_context(case: Case, python: Grammar) -> None:
-    """The context is what the case says, and the text alone is as good for the cursor's class and block."""
+def test_context(case: Case) -> None:
+    """The context is what the case says, and the text alone is as good for the cursor's class, block and scopes. The
+    folder's name is the language."""
+    grammar = grammar_of(case.file.split("/")[1])
     text, cursor = case.cursor()
     expect = case.values("expect")
     assert expect
     assert expect.keys() <= KEYS
-    context = read(python, text, cursor)
+    context = read(grammar, text, cursor)
     seen = {
         "cursor": context.cursor,
         "block_indent": str(context.block_indent),
@@ -62,7 +71,7 @@ def test_context(case: Case, python: Grammar) -> None:
     assert not set(expect.get("without", "").split()) & set(context.names)
     assert context.from_syntax
 
-    textual = read(python, text, cursor, with_tree=False)
+    textual = read(grammar, text, cursor, with_tree=False)
     assert not textual.from_syntax
     if expect.get("text", "same") == "same":
         assert (textual.cursor, textual.block_indent) == (context.cursor, context.block_indent)

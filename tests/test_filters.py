@@ -2,7 +2,7 @@
 
 A case has ``input`` (a document with ``<CURSOR>``), ``text`` (what the model wrote) and ``expect``: the document after
 accepting, with what was inserted between ``├`` and ``┤``, or ``(nothing: the reason)``. ``with`` may give
-``block_indent``, ``language``, ``special_tokens`` and ``line_comments``. Parse errors are counted for Python only.
+``block_indent``, ``language``, ``special_tokens`` and ``line_comments``; what is not given is read off the document.
 A filter's folder tests it alone; ``chain`` runs all of them in order.
 """
 
@@ -27,11 +27,13 @@ from lsp_server.completion import filters
 from lsp_server.completion.filters.lexical import fits, scan
 from lsp_server.completion.look import look
 from lsp_server.completion.types import Candidate, Snapshot, Surroundings
+from lsp_server.context.excerpt import excerpt
 from lsp_server.context.languages import Grammars
-from lsp_server.context.syntax import Unparsed, count_errors, parse
+from lsp_server.context.syntax import Unparsed, count_errors, new_errors, parse
 
 ALL = (*filters.BEFORE_CACHE, *filters.AFTER_CACHE)
-PYTHON = Grammars().load("python")
+GRAMMARS = Grammars()
+PYTHON = GRAMMARS.load("python")
 assert PYTHON is not None
 COMMENTS = ("#",)
 
@@ -49,7 +51,7 @@ def errors(source: str) -> int:
 def seen(document: str, offset: int, language: str = "python") -> Surroundings:
     """What filters are told of a place in a document."""
     lines, column = tuple(split_lines(document)), len(document[:offset].rpartition("\n")[2])
-    grammar = PYTHON if language == "python" else None
+    grammar = GRAMMARS.load(language)
     snapshot = Snapshot(
         uri="",
         path="",
@@ -66,11 +68,13 @@ def seen(document: str, offset: int, language: str = "python") -> Surroundings:
 def surroundings(case: Case) -> Surroundings:
     given_ = case.values("with")
     language = given_.get("language", "python")
+    around = seen(*case.cursor(), language)
+    comments = given_.get("line_comments")
     return msgspec.structs.replace(
-        seen(*case.cursor(), language),
+        around,
         language=language,
-        line_comments=tuple(given_.get("line_comments", "#").split()),
-        block_indent=int(given_.get("block_indent", "-1")),
+        line_comments=around.line_comments if comments is None else tuple(comments.split()),
+        block_indent=int(given_.get("block_indent", around.block_indent)),
         special_tokens=tuple(given_.get("special_tokens", "").split()),
     )
 
@@ -105,6 +109,64 @@ def test_the_whole_document_is_asked_before_a_text_is_condemned(monkeypatch: pyt
     errors_more = count(Candidate('"""'))
     assert errors_more is not None
     assert errors_more <= 0
+
+
+@pytest.mark.parametrize(
+    ("language", "head", "member", "tail"),
+    [
+        ("javascript", "class A {\n", "  f%d(a) {\n    return g(a, 1);\n  }\n\n", "}\n"),
+        ("typescript", "class A {\n", "  f%d(a: B): C {\n    return g(a, 1);\n  }\n\n", "}\n"),
+        ("go", "package a\n\n", "func (a A) f%d(b int) int {\n\treturn g(b, 1)\n}\n\n", ""),
+        ("rust", "impl A {\n", "    fn f%d(&self, a: B) -> C {\n        g(a, 1)\n    }\n\n", "}\n"),
+        ("java", "class A {\n", "    B f%d(C a) {\n        return g(a, 1);\n    }\n\n", "}\n"),
+        (
+            "csharp",
+            "namespace N\n{\nclass A\n{\n",
+            "    B F%d(C a)\n    {\n        return G(a, 1);\n    }\n\n",
+            "}\n}\n",
+        ),
+        (
+            "php",
+            "<?php\nclass A\n{\n",
+            "    function f%d($a)\n    {\n        return g($a, 1);\n    }\n\n",
+            "}\n",
+        ),
+        ("c", "", "int f%d(int a) {\n    return g(a, 1);\n}\n\n", ""),
+        (
+            "cpp",
+            "namespace n {\nclass A {\n",
+            "    B f%d(C a) {\n        return g(a, 1);\n    }\n\n",
+            "};\n}\n",
+        ),
+        ("ruby", "class A\n", "  def f%d(a)\n    return g(a, 1)\n  end\n\n", "end\n"),
+    ],
+)
+def test_a_member_of_a_long_class_is_judged_by_a_part(
+    language: str, head: str, member: str, tail: str
+) -> None:
+    """Only in its class is a method a program; a part that keeps what is around it says what the whole file says."""
+    before = head + "".join(member % number for number in range(400))
+    document = before + "".join(member % number for number in range(400, 800)) + tail
+    grammar = GRAMMARS.load(language)
+    assert grammar is not None
+    place = before.rindex(", 1)")  # and what follows on its line is still to be written
+    rest = document[place : document.index("\n", place)]
+    cut = document[:place] + document[place + len(rest) :]
+    tree = parse(grammar, Unparsed(tuple(split_lines(cut)), 0))
+    assert tree is not None
+    part = excerpt(grammar, tree, place)
+    assert part.certain
+    assert part.tree is not tree
+    start = place - part.offset
+    by_part, by_whole = (
+        [new_errors(grammar, one, at, at, text) for text in (rest, f"{rest} )", f"= = 1{rest}")]
+        for one, at in ((part.tree, start), (tree, place))
+    )
+    assert by_part == by_whole
+    good, *bad = filter(lambda count: count is not None, by_part)
+    assert len(bad) == 2
+    assert good < 0
+    assert good < min(bad)
 
 
 @pytest.mark.parametrize(

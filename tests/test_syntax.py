@@ -1,12 +1,9 @@
 """Trees after edits against fresh parses, and how errors are counted."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsp_server.base.errors import GrammarError
 from lsp_server.base.text import split_lines
 from lsp_server.context.languages import Grammar, Grammars
 from lsp_server.context.syntax import Unparsed, new_errors, parse
@@ -113,45 +110,3 @@ def test_grammars_are_found_by_id_and_file_name(python: Grammar) -> None:
     assert grammars.name_of_file("/a/b/setup.py") == grammars.name_of_file("c:\\x.pyi") == "python"
     assert grammars.name_of_file("py") is None
     assert grammars.load("cobol") is None
-
-
-def _copy(folder: Path, **replaced: str) -> Grammars:
-    """The shipped Python grammar with some of its files changed (``language`` stands for ``language.toml``)."""
-    source = Path(__file__).parent.parent / "grammars" / "python"
-    target = folder / "python"
-    target.mkdir()
-    for path in source.iterdir():
-        (target / path.name).write_text(
-            replaced.get(path.stem, path.read_text(encoding="utf-8")), encoding="utf-8"
-        )
-    return Grammars(folder)
-
-
-@pytest.mark.parametrize(
-    ("replaced", "reason"),
-    [
-        ({"language": "name = 1"}, "language.toml"),
-        ({"language": 'name = "python"\nunknown = 1'}, "unknown"),
-        ({"language": "]["}, "language.toml"),
-        ({"language": 'name = "java"'}, "java"),
-        ({"language": 'name = "python"\nmodule = "tree_sitter_absent"'}, "tree-sitter-absent"),
-        ({"language": 'name = "python"\nmodule = "json"'}, "json"),
-        ({"names": "(no_such_node) @name"}, "query"),
-        ({"imports": "((("}, "query"),
-    ],
-)
-def test_broken_grammar_is_reported_once(tmp_path: Path, replaced: dict[str, str], reason: str) -> None:
-    """A grammar that cannot be used says why and what to do, and from then on counts as absent."""
-    grammars = _copy(tmp_path, **replaced)
-    with pytest.raises(GrammarError, match=reason) as error:
-        grammars.load("python")
-    assert "Install" in str(error.value)
-    assert grammars.load("python") is None
-
-
-def test_missing_query_is_reported(tmp_path: Path) -> None:
-    """A folder without a query is a broken grammar, not a crash."""
-    grammars = _copy(tmp_path)
-    (tmp_path / "python" / "names.scm").unlink()
-    with pytest.raises(GrammarError, match="query"):
-        grammars.load("python")

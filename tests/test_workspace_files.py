@@ -55,6 +55,11 @@ def listed(*roots: Path, near: Path | None = None, limits: Limits | None = None)
         ("CMakeLists.txt", "cmake"),
         ("notes.txt", None),
         ("data.json", None),
+        ("settings.jsonc", None),
+        ("package-lock.json", None),
+        ("index.jsx", "javascript"),
+        ("run.sh", "bash"),
+        ("notes.md", "markdown"),
         ("a.", None),
         ("py", None),
         (".py", "python"),
@@ -70,9 +75,9 @@ def test_the_language_of_a_name(name: str, language: str | None) -> None:
 def test_a_grammars_patterns_count_first(tmp_path: Path) -> None:
     """A language that has a folder of its own needs no line in the table, and wins over one."""
     (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / "language.toml").write_text('name = "odd"\npatterns = ["*.go", "Oddfile"]\n')
+    (tmp_path / "odd" / "language.toml").write_text('name = "odd"\npatterns = ["*.zig", "Oddfile"]\n')
     types = FileTypes(Grammars(tmp_path))
-    assert [types.language(name) for name in ("a.go", "Oddfile", "a.rs")] == ["odd", "odd", "rust"]
+    assert [types.language(name) for name in ("a.zig", "Oddfile", "a.kt")] == ["odd", "odd", "kotlin"]
 
 
 def test_a_damaged_table(tmp_path: Path) -> None:

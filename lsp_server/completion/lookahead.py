@@ -9,6 +9,8 @@ from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.pipeline import speculate
 from lsp_server.completion.session import Session
 from lsp_server.completion.types import Snapshot, Suggestion
+from lsp_server.context.headers import opens_block
+from lsp_server.context.lexing import read
 
 
 def after(session: Session, snapshot: Snapshot, suggestion: Suggestion) -> None:
@@ -35,6 +37,6 @@ def _next_indentation(session: Session, snapshot: Snapshot) -> str:
     line = snapshot.lines[snapshot.line][: snapshot.column]
     indentation = line[: len(line) - len(line.lstrip())]
     grammar = session.grammar(snapshot.language)
-    if grammar is not None and line.rstrip().endswith(grammar.about.block_end):
+    if grammar is not None and opens_block(grammar.about, read(grammar.about, line).code.strip()):
         indentation += "\t" if "\t" in indentation else " " * grammar.about.indent_unit
     return indentation

@@ -6,7 +6,7 @@ Does not know any language: whether a part stands by itself is found out by pars
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import tree_sitter
@@ -26,7 +26,7 @@ class Excerpt(msgspec.Struct, frozen=True):
 
     Attributes:
         tree: of the part; of the whole document where no part stands by itself.
-        offset: where the part begins, in bytes of the document.
+        offset: how many bytes less a place near the one that was asked about has in the part.
         certain: it stands by itself: what it says against a text need not be held against the whole.
     """
 
@@ -40,16 +40,16 @@ def excerpt(grammar: Grammar, tree: Tree, place: int, stop: Callable[[], bool] |
     none but for the line of the place. Where no part does, a larger one that is not certain."""
     part = None
     if len(tree.source) > _LARGEST:
-        for start, end in list(_parts(tree, place))[-1 : -1 - _TRIES : -1]:
-            source = tree.source[start:end]
+        for cut in list(_parts(grammar, tree, place))[-1 : -1 - _TRIES : -1]:
+            source = b"".join(tree.source[start:end] for start, end in cut.kept)
             parsed = parse_source(grammar, source, stop)
             if parsed is None:
                 break
-            part = Tree(parsed, source, tree.revision)
-            same = count_errors(part.root) == _errors_between(tree.root, start, end)
-            if same or _clean_without_line(grammar, part, place - start, stop):
-                return Excerpt(part, start)
-    return Excerpt(tree, 0) if part is None else Excerpt(part, start, certain=False)
+            part = Excerpt(Tree(parsed, source, tree.revision), cut.offset, certain=False)
+            same = count_errors(part.tree.root) == _errors_between(tree.root, cut.start, cut.end)
+            if same or _clean_without_line(grammar, part.tree, place - cut.offset, stop):
+                return Excerpt(part.tree, part.offset)
+    return part or Excerpt(tree, 0)
 
 
 def _clean_without_line(grammar: Grammar, part: Tree, place: int, stop: Callable[[], bool] | None) -> bool:
@@ -59,30 +59,75 @@ def _clean_without_line(grammar: Grammar, part: Tree, place: int, stop: Callable
     return without is not None and not without.root.has_error
 
 
-def _parts(tree: Tree, place: int) -> Iterator[tuple[int, int]]:
-    """Whole lines around a place that begin and end with whole nodes, each part inside the one before."""
-    node = tree.root
+class _Cut(msgspec.Struct, frozen=True):
+    """A part of a source: whole lines from ``start`` to ``end``, and what is kept of what is around them.
+
+    Attributes:
+        kept: pieces of the source, in order; those lines are in one of them.
+        offset: bytes that are left out in front of the lines.
+    """
+
+    start: int
+    end: int
+    kept: tuple[tuple[int, int], ...]
+    offset: int
+
+
+def _parts(grammar: Grammar, tree: Tree, place: int) -> Iterator[_Cut]:
+    """Lines around a place that begin and end with whole nodes, each part inside the one before.
+
+    Where indentation makes a block, the lines are a program of their own. Where braces or words do, they are no more
+    than members of a class or statements of a function: the beginning and end of what is around them is kept, and only
+    what stands beside it is left out.
+    """
+    nodes = grammar.about.nodes
+    indented = grammar.about.block == "indent"
+    node, beside = tree.root, list[tuple[int, int]]()
     while True:
         children = node.children
         if not children:
             return
         at = min(bisect_left(children, place, key=_end), len(children) - 1)
-        node = children[at]
-        start, end = min(node.start_byte, place), max(node.end_byte, place)
-        for before in reversed(children[:at]):
-            if start <= place - _EITHER_SIDE or end - before.start_byte > _LARGEST:
-                break
-            start = before.start_byte
-        for behind in children[at + 1 :]:
-            if end >= place + _EITHER_SIDE or behind.end_byte - start > _LARGEST:
-                break
-            end = behind.end_byte
-        start = tree.source.rfind(b"\n", 0, start) + 1
-        end = tree.source.find(b"\n", end) + 1 or len(tree.source)
-        if end - start <= _LARGEST:
-            yield start, end
-        if node.end_byte - node.start_byte <= _LARGEST:
-            return
+        inner = children[at]
+        if indented or node.parent is None or node.is_error or node.type in nodes.blocks:
+            start, end = _lines(tree, children, at, place)
+            named = [
+                child for child in children if child.is_named and child.type not in nodes.opening
+            ] or children
+            first, last = named[0].start_byte, named[-1].end_byte
+            if end - start <= _LARGEST:
+                left_out = [(0, start), (end, len(tree.source))] if indented else [*beside, (first, last)]
+                yield _cut(tree, left_out, start, end)
+            if inner.end_byte - inner.start_byte <= _LARGEST:
+                return
+            beside += [(first, inner.start_byte), (inner.end_byte, last)]
+        node = inner
+
+
+def _cut(tree: Tree, left_out: Sequence[tuple[int, int]], start: int, end: int) -> _Cut:
+    """The part that is left when pieces of a source are left out, but for the lines from ``start`` to ``end``."""
+    pieces = [*((a, min(b, start)) for a, b in left_out), *((max(a, end), b) for a, b in left_out)]
+    pieces = sorted((a, b) for a, b in pieces if a < b)
+    ends = [0, *(b for _, b in pieces)]
+    starts = [*(a for a, _ in pieces), len(tree.source)]
+    kept = tuple((a, b) for a, b in zip(ends, starts, strict=True) if a < b)
+    return _Cut(start, end, kept, sum(b - a for a, b in pieces if b <= start))
+
+
+def _lines(tree: Tree, children: Sequence[tree_sitter.Node], at: int, place: int) -> tuple[int, int]:
+    """The lines of one of a node's children, and of as many of its neighbours as are near."""
+    node = children[at]
+    start, end = min(node.start_byte, place), max(node.end_byte, place)
+    for before in reversed(children[:at]):
+        if start <= place - _EITHER_SIDE or end - before.start_byte > _LARGEST:
+            break
+        start = before.start_byte
+    for after in children[at + 1 :]:
+        if end >= place + _EITHER_SIDE or after.end_byte - start > _LARGEST:
+            break
+        end = after.end_byte
+    start = tree.source.rfind(b"\n", 0, start) + 1
+    return start, tree.source.find(b"\n", end) + 1 or len(tree.source)
 
 
 def _end(node: tree_sitter.Node) -> int:

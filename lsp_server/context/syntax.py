@@ -8,6 +8,13 @@ instead, it runs Python code every few microseconds of work, where another threa
 42 ms for the same 4 MB on a busy machine, half of them under 7 ms) and where it can be stopped, at no
 measurable cost. ``parse`` therefore always uses callbacks. An event loop calls it inline with a ``stop`` that
 gives up after a few milliseconds, and when that happened once more in an executor thread without.
+
+What an incremental parse is worth. Over a million random edits in 21 languages (tests/test_document_soak.py) its tree
+was that of a fresh parse in 99.7 % of 700,000 comparisons, and byte for byte where the text had no error, but for two
+things that are tree-sitter's own. It recovers from an error by what it has, so that it may cut an error otherwise, and
+in 0.3 % of the broken texts did; now and then (Bash, C++) it keeps one that is mended. And where a grammar is ambiguous
+(Go, JavaScript, TypeScript: 19 of 200,000) it may choose the other reading. A tree with errors is therefore made afresh
+now and then.
 """
 
 import re
@@ -22,6 +29,10 @@ from lsp_server.context.languages import Grammar
 #: Text longer than this (bytes of UTF-8) is not parsed: a full parse takes 0.1 s a megabyte, an incremental
 #: one 11 ms.
 MAX_PARSED_BYTES = 2_000_000
+
+#: Parses in a row that may build on a tree with errors, and the largest text (bytes) that is then parsed afresh: 10 kB
+#: take 1.5 ms, ten times as long as a key.
+_OLDEST, _RENEWED = 32, 200_000
 
 #: Bytes handed to the parser at a time. 1 kB to 64 kB made no difference; an incremental parse needs only a
 #: few.
@@ -50,11 +61,13 @@ class Tree(msgspec.Struct, frozen=True):
         root: the tree's root node; offsets count in ``source``.
         source: the text as ``to_source`` makes it.
         revision: the document's revision that was parsed.
+        age: how many trees with errors in a row it was made of, itself included; 0 for a tree without any.
     """
 
     tree: tree_sitter.Tree
     source: bytes
     revision: int
+    age: int = 0
 
     @property
     def root(self) -> tree_sitter.Node:
@@ -96,13 +109,17 @@ def parse(grammar: Grammar, unparsed: Unparsed, stop: Callable[[], bool] | None 
     source = to_source(unparsed.lines)
     if len(source) > MAX_PARSED_BYTES:
         return None
-    old = None
-    if unparsed.old is not None:
+    old, age = None, 0
+    renew = unparsed.old is not None and unparsed.old.age >= _OLDEST and len(source) <= _RENEWED
+    if unparsed.old is not None and not renew:
+        age = unparsed.old.age
         old = unparsed.old.tree.copy()  # edit() works in place, and others hold that tree
         for edit in unparsed.edits:
             _apply(old, edit)
     tree = parse_source(grammar, source, stop, old)
-    return None if tree is None else Tree(tree, source, unparsed.revision)
+    if tree is None:
+        return None
+    return Tree(tree, source, unparsed.revision, age + 1 if tree.root_node.has_error else 0)
 
 
 def new_errors(

@@ -11,7 +11,8 @@ from lsp_server.context.languages import Grammars
 
 
 class FileTypes:
-    """Names of languages by names of files: those that have a grammar first, then ``grammars/file_types.toml``.
+    """Names of languages by names of files: those that have a grammar first, then ``grammars/file_types.toml``. Files
+    of data have none.
 
     May be asked from any thread.
 
@@ -44,5 +45,6 @@ class FileTypes:
         key = os.path.splitext(name)[1].lower() or name
         if key and key not in self._with_grammar:
             # By extension, so that each is looked for once; a name without one is a kind of its own.
-            self._with_grammar[key] = self._grammars.name_of_file("x" + key if key[0] == "." else key)
+            found = self._grammars.name_of_file("x" + key if key[0] == "." else key)
+            self._with_grammar[key] = None if found is None or self._grammars.is_data(found) else found
         return self._with_grammar.get(key) or self._by_key.get(name) or self._by_key.get(key)

@@ -51,7 +51,9 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     if around.block_indent >= 0 and ours:
         for number in range(1, len(lines)):
             line = lines[number]
-            if line.strip() and not inside.lines[number - 1] and columns(line) <= around.block_indent:
+            # A brace is no bracket that lets its lines stand anywhere, but for Python's.
+            free = [item for item in inside.lines[number - 1] if item != "}" or around.language == "python"]
+            if line.strip() and not free and columns(line) <= around.block_indent:
                 lines = lines[:number]
                 break
     text = "\n".join(lines)

@@ -76,4 +76,5 @@ def _ends(text: str, candidate: Candidate, around: Surroundings) -> list[str]:
         ends += [filler + missing + tail for tail in tails for filler in ("", " _")]
     if said.endswith(":"):
         ends.append(" pass")
+    ends += [f"\n{end}" for end in around.block_ends]
     return [end for end in ends if end]

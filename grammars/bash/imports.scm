@@ -1,0 +1,3 @@
+; Captures: see lsp_server/context/names.py.
+
+(command name: (command_name (word) @importer)) @import

@@ -1,0 +1,4 @@
+; Captures: see lsp_server/context/names.py.
+
+(preproc_include) @import
+(using_declaration) @import

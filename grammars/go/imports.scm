@@ -1,0 +1,3 @@
+; Captures: see lsp_server/context/names.py.
+
+(import_declaration) @import

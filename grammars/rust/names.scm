@@ -1,0 +1,42 @@
+; Captures: see lsp_server/context/names.py.
+
+[
+  (function_item)
+  (closure_expression)
+  (struct_item)
+  (enum_item)
+  (trait_item)
+  (impl_item)
+  (union_item)
+] @scope
+
+(parameter pattern: (identifier) @name)
+(parameter pattern: (mut_pattern (identifier) @name))
+(self_parameter (self) @name)
+(closure_parameters (identifier) @name)
+(let_declaration pattern: (identifier) @name)
+(let_condition pattern: (identifier) @name)
+(for_expression pattern: (identifier) @name)
+(tuple_pattern (identifier) @name)
+(tuple_struct_pattern type: (_) (identifier) @name)
+(struct_pattern (field_pattern name: (shorthand_field_identifier) @name))
+(field_pattern pattern: (identifier) @name)
+(reference_pattern (identifier) @name)
+(captured_pattern . (identifier) @name)
+(match_pattern . (identifier) @name)
+(slice_pattern (identifier) @name)
+
+(const_item name: (identifier) @name)
+(static_item name: (identifier) @name)
+(type_item name: (type_identifier) @name)
+(mod_item name: (identifier) @name)
+(macro_definition name: (identifier) @name)
+(enum_variant name: (identifier) @name)
+(field_declaration name: (field_identifier) @name)
+(function_signature_item name: (identifier) @name)
+
+(use_declaration argument: (identifier) @name)
+(use_declaration argument: (scoped_identifier name: (identifier) @name))
+(use_list (identifier) @name)
+(use_list (scoped_identifier name: (identifier) @name))
+(use_as_clause alias: (identifier) @name)
