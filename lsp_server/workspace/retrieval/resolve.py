@@ -130,7 +130,7 @@ class Resolver:
         if found.definition is not None:
             return [one for _, one in self._index.members(found.definition.name, found.path)]
         paths = self._index.files_in(found.path[:-1])[:_FILES] if found.path.endswith("/") else [found.path]
-        return [one for path in paths for one in self._outline(path).definitions if not one.owner]
+        return [one for path in paths for one in _offered(self._outline(path))]
 
     def _named_class(self, name: str) -> list[Found]:
         """A class of the file itself."""
@@ -171,7 +171,7 @@ class Resolver:
                 if not one.owner and path.rpartition("/")[0] == folder
             ]
         outline = self._outline(found.path)
-        here = [Found(found.path, one) for one in outline.definitions if one.name == name and not one.owner]
+        here = [Found(found.path, one) for one in _offered(outline) if one.name == name]
         if here:
             return here
         bound = _bound(outline)
@@ -254,6 +254,12 @@ class Resolver:
                     return found
         camel = "".join(part[:1].upper() + part[1:] for part in name.strip("_").split("_"))
         return [one for one in self.named(camel) if one.is_class]
+
+
+def _offered(outline: Outline) -> list[Definition]:
+    """What a file has at its top, and what it puts into tables there, as Lua's modules do."""
+    tables = {one.name for one in outline.definitions if one.kind == "variable" and not one.owner}
+    return [one for one in outline.definitions if not one.owner or one.owner in tables]
 
 
 def _bound(outline: Outline) -> dict[str, Import]:
