@@ -6,11 +6,10 @@ nothing, another is started, and a model file that keeps killing workers is refu
 
 import asyncio
 import contextlib
-import itertools
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal, cast
 
 import msgspec
 import psutil
@@ -38,6 +37,7 @@ from lsp_server.engine.messages import (
     Stop,
     ToServer,
 )
+from lsp_server.engine.requests import Requests, guarded
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +66,6 @@ _REMEMBERED = 32
 
 #: How long a question waits for a model that is being loaded; then the memory answers alone (s).
 _PATIENCE_S = 0.5
-
-
-class _Request(msgspec.Struct):
-    answer: asyncio.Future[Any]
-    on_partial: Callable[[Partial], None] | None = None
 
 
 class WorkerClient:
@@ -113,11 +108,10 @@ class WorkerClient:
         self._command = tuple(command) or process.default_command()
         self._environment = {**process.default_environment(load.threads), **(environment or {})}
         self._process: child.Process[ToServer] | None = None
-        self._requests: dict[int, _Request] = {}
+        self._requests = Requests()
         self._remembered: OrderedDict[str, Remember] = OrderedDict()
         self._files: dict[str, None] = {}
         self._told = 0  # paths that this worker was told
-        self._ids = itertools.count(1)
         self._deaths = 0
         self._pause = _FIRST_PAUSE_S
         self._heard = 0.0
@@ -160,24 +154,23 @@ class WorkerClient:
             self.last_failure = self.refusal or self._trouble or f"the worker is not ready ({self.state})"
             return None
         left = max(1, int((deadline - loop.time()) * 1000))
-        request = Complete(next(self._ids), parts, stop, max_tokens, left, document, familiar, without)
-        try:
-            worker.send(request)
-        except ProtocolError as error:
-            self.last_failure = str(error)
-            return None
         if not self._requests:
             self._heard = loop.time()
-        answer: asyncio.Future[Finished | None] = loop.create_future()
-        self._requests[request.id] = _Request(answer, on_partial)
+        id, answer = self._requests.add(on_partial)
+        try:
+            worker.send(Complete(id, parts, stop, max_tokens, left, document, familiar, without))
+        except ProtocolError as error:
+            self._requests.forget(id)
+            self.last_failure = str(error)
+            return None
         try:
             await asyncio.wait((answer,), timeout=left / 1000 + _GRACE_S)
         except asyncio.CancelledError:
-            self._abandon(request.id)
+            self._abandon(id)
             raise
         if answer.done():
-            return answer.result()
-        self._abandon(request.id)
+            return cast("Finished | None", answer.result())
+        self._abandon(id)
         self.last_failure = "the worker did not answer in time"
         if loop.time() - self._heard > _HANGS_S:
             logger.warning("The worker hangs and is replaced.")
@@ -198,18 +191,18 @@ class WorkerClient:
         worker = await self._answering(deadline)
         if worker is None:
             return None
-        request = Fit(next(self._ids), parts)
-        answer: asyncio.Future[Fitted | None] = loop.create_future()
-        self._requests[request.id] = _Request(answer)
+        id, answer = self._requests.add()
         try:
-            worker.send(request)
-            await asyncio.wait((answer,), timeout=deadline - loop.time())
+            worker.send(Fit(id, parts))
         except ProtocolError:
+            self._requests.forget(id)
             return None
+        try:
+            await asyncio.wait((answer,), timeout=deadline - loop.time())
         finally:
-            if not answer.done():
-                answer.cancel()
-        return None if answer.cancelled() else answer.result()
+            self._requests.give_up(id)
+        found = None if answer.cancelled() else cast("Fitted | None", answer.result())
+        return None if found is None or found.error else found
 
     async def _answering(self, deadline: float) -> child.Process[ToServer] | None:
         """The worker, once it can answer; ``None`` if there is none by the deadline (the loop's clock)."""
@@ -345,7 +338,8 @@ class WorkerClient:
             was_loading, self.loaded, self._has_memory = self.loaded is None, None, False
             await worker.gone()
             self._trouble = worker.failure or f"the worker died: {child.describe(worker.exit_code)}"
-            self._answer_all_with_nothing()
+            self.last_failure = self.refusal or self._trouble
+            self._requests.none_will_come()
         self._blame(worker.exit_code, was_loading)
 
     def _blame(self, exit_code: int, was_loading: bool) -> None:
@@ -380,13 +374,9 @@ class WorkerClient:
         if isinstance(message, Finished):
             self._finish(message)
         elif isinstance(message, Fitted):
-            counted = self._requests.pop(message.id, None)
-            if counted is not None and not counted.answer.done():
-                counted.answer.set_result(None if message.error else message)
+            self._requests.answered(message)
         elif isinstance(message, Partial):
-            request = self._requests.get(message.id)
-            if request is not None and request.on_partial is not None and not request.answer.done():
-                _guarded(request.on_partial, message)
+            self._requests.partly(message)
         elif isinstance(message, Loaded):
             self.loaded, self._trouble = message, ""
             self._enter("ready")
@@ -395,31 +385,19 @@ class WorkerClient:
             if not self._has_memory:
                 self._has_memory = True
                 self._changed()
-            _guarded(self._on_state)
+            guarded(self._on_state)
         elif isinstance(message, LoadFailed):
             self._refuse(message.message)
 
     def _finish(self, finished: Finished) -> None:
-        request = self._requests.pop(finished.id, None)
         if not finished.error and finished.reason != "cancelled":
             self._deaths, self._pause = 0, _FIRST_PAUSE_S
-        if request is not None and not request.answer.done():
-            request.answer.set_result(finished)
+        self._requests.answered(finished)
 
     def _abandon(self, id: int) -> None:
-        """Cancel a request that nobody waits for; its place is kept until the worker has answered."""
-        request = self._requests.get(id)
-        if request is not None:
-            request.answer.cancel()
-            if self._process is not None:
-                self._process.send(Cancel(id))
-
-    def _answer_all_with_nothing(self) -> None:
-        self.last_failure = self.refusal or self._trouble
-        requests, self._requests = self._requests, {}
-        for request in requests.values():
-            if not request.answer.done():
-                request.answer.set_result(None)
+        """Cancel a request that nobody waits for."""
+        if self._requests.give_up(id) and self._process is not None:
+            self._process.send(Cancel(id))
 
     def _changed(self) -> None:
         """Wake who waits for a worker that can answer."""
@@ -432,17 +410,9 @@ class WorkerClient:
             return  # without its model a worker has no states of its own
         self.state = state
         self._changed()
-        _guarded(self._on_state)
+        guarded(self._on_state)
 
 
 def without_model(load: Load) -> Load:
     """The message that has the memory answer alone."""
     return msgspec.structs.replace(load, engine="memory", model="", sha256="")
-
-
-def _guarded(callback: Callable[..., Any], *arguments: Any) -> None:
-    """Call back; a fault there must not close the worker's pipe."""
-    try:
-        callback(*arguments)
-    except Exception:
-        logger.exception("A listener to the worker failed.")

@@ -1,0 +1,80 @@
+"""What a worker was asked and has not answered yet. Knows no worker."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from lsp_server.engine.messages import Finished, Fitted, Partial
+
+logger = logging.getLogger(__name__)
+
+Answer = Finished | Fitted | None
+
+
+class _Request(msgspec.Struct):
+    answer: "asyncio.Future[Answer]"
+    on_partial: Callable[[Partial], None] | None
+
+
+class Requests:
+    """See the module; needs a running event loop."""
+
+    def __init__(self) -> None:
+        self._ids = itertools.count(1)
+        self._open: dict[int, _Request] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(
+        self, on_partial: Callable[[Partial], None] | None = None
+    ) -> tuple[int, "asyncio.Future[Answer]"]:
+        """A number for a request, and the answer to wait for.
+
+        Args:
+            on_partial: called with what there is before the answer.
+        """
+        id = next(self._ids)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._open[id] = _Request(answer, on_partial)
+        return id, answer
+
+    def give_up(self, id: int) -> bool:
+        """Wait for an answer no more; its place is kept until it has come. Whether there was any to wait for."""
+        request = self._open.get(id)
+        return request is not None and request.answer.cancel()
+
+    def forget(self, id: int) -> None:
+        """Drop a request that was never sent."""
+        self._open.pop(id, None)
+
+    def partly(self, message: Partial) -> None:
+        """Pass on what there is before an answer."""
+        request = self._open.get(message.id)
+        if request is not None and request.on_partial is not None and not request.answer.done():
+            guarded(request.on_partial, message)
+
+    def answered(self, message: Finished | Fitted) -> None:
+        """Pass on an answer."""
+        request = self._open.pop(message.id, None)
+        if request is not None and not request.answer.done():
+            request.answer.set_result(message)
+
+    def none_will_come(self) -> None:
+        """Answer all with nothing."""
+        requests, self._open = self._open, {}
+        for request in requests.values():
+            if not request.answer.done():
+                request.answer.set_result(None)
+
+
+def guarded(callback: Callable[..., Any], *arguments: Any) -> None:
+    """Call back; a fault there must not close the worker's pipe."""
+    try:
+        callback(*arguments)
+    except Exception:
+        logger.exception("A listener to the worker failed.")
