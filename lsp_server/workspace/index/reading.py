@@ -28,8 +28,10 @@ _PARSE_LIMIT = 2.0
 
 
 def fingerprint(grammars: Grammars) -> str:
-    """Changes with whatever decides what is read out of a file: grammars, queries, and the code that asks them."""
-    code = b"".join(path.read_bytes() for path in sorted(Path(context.__file__).parent.glob("*.py")))
+    """Changes with whatever decides what is known of a file: grammars, queries, the code that asks them and keeps the
+    answers."""
+    folders = Path(context.__file__).parent, Path(__file__).parent
+    code = b"".join(path.read_bytes() for folder in folders for path in sorted(folder.glob("*.py")))
     return hashlib.sha256(grammars.fingerprint().encode() + code).hexdigest()
 
 
