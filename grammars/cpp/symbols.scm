@@ -43,9 +43,9 @@
   (reference_declarator (field_identifier) @name)
 ]) @definition.field
 (field_declaration type: (_) @type declarator: [
-  (function_declarator declarator: (_) @name)
-  (pointer_declarator declarator: (function_declarator declarator: (_) @name))
-  (reference_declarator (function_declarator declarator: (_) @name))
+  (function_declarator declarator: [(field_identifier) (operator_name)] @name)
+  (pointer_declarator declarator: (function_declarator declarator: (field_identifier) @name))
+  (reference_declarator (function_declarator declarator: [(field_identifier) (operator_name)] @name))
 ]) @definition.method
 (field_declaration declarator: (function_declarator declarator: (parenthesized_declarator
   (pointer_declarator declarator: (field_identifier) @name)))) @definition.field
@@ -59,8 +59,10 @@
       (operator_name)
       (destructor_name)
     ] @name)
-    (pointer_declarator declarator: (function_declarator declarator: (_) @name))
-    (reference_declarator (function_declarator declarator: (_) @name))
+    (pointer_declarator declarator: (function_declarator
+      declarator: [(identifier) (field_identifier)] @name))
+    (reference_declarator (function_declarator
+      declarator: [(identifier) (field_identifier) (operator_name)] @name))
   ]
   body: (_)? @body) @definition.function
 (function_definition
@@ -80,6 +82,7 @@
   declarator: (function_declarator declarator: [
     (identifier) @name
     (qualified_identifier name: (identifier) @name)
+    (qualified_identifier name: (qualified_identifier name: (identifier) @name))
   ])
   (field_initializer_list) @body) @definition.function
 (function_definition
