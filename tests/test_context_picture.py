@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,10 @@ async def started(tmp_path: Path, folder: Path) -> RawClient:
     await client.ready()
 
     async def indexed() -> None:
-        while not ((said := (await client.command("offhand.status"))["index"]) and said["files"] == 3):
+        while True:
+            said = (await client.command("offhand.status"))["index"]
+            if said and said["files"] == 3:
+                return
             await asyncio.sleep(0.05)
 
     await asyncio.wait_for(indexed(), PATIENCE)
@@ -75,16 +78,18 @@ async def test_the_command_shows_the_prompt(tmp_path: Path, project: Path) -> No
     assert drawn["tokens"] == sum(part["tokens"] for part in drawn["parts"])
     assert drawn["prompt"] == "".join(part["text"] for part in drawn["parts"])
 
-    said = subprocess.run(
-        [sys.executable, "-m", "lsp_server.cli.main", "context", f"{project}/main.py:6:6", "--json"]
-        + ["--workspace", str(project)],
-        capture_output=True,
-        text=True,
+    command = [sys.executable, "-m", "lsp_server.cli.main", "context", f"{project}/main.py:6:6"]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        "--json",
+        "--workspace",
+        str(project),
+        stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
-        check=True,
-        env={"OFFHAND_HOME": str(tmp_path / "home2"), "PATH": "/usr/bin:/bin"},
+        env={**os.environ, "OFFHAND_HOME": str(tmp_path / "home2")},
     )
-    assert json.loads(said.stdout)["prompt"] == drawn["prompt"]
+    printed, _ = await process.communicate()
+    assert json.loads(printed)["prompt"] == drawn["prompt"]
 
     for wrong in ([], [{"position": 1}], [place("file:///not/open.py", 0, 0)]):
         answer = await client.request(

@@ -26,8 +26,9 @@ class Contents(msgspec.Struct, frozen=True):
         size: in bytes, on disk.
         modified: nanoseconds since 1970; -1 for a text that is not what is on disk.
         language: name of its grammar, or as ``FileTypes`` calls it.
-        outline: empty where there is no grammar, or the file could not be read in time.
-        units: in the order of their beginnings.
+        outline: empty where nobody wrote down what a definition is in the language, prose and data above all, or the
+            file could not be read in time.
+        units: in the order of their beginnings; none there either.
     """
 
     path: str

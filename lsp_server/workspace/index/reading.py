@@ -11,9 +11,10 @@ import time
 from os.path import basename
 from pathlib import Path
 
+from lsp_server import context
 from lsp_server.base.errors import GrammarError
 from lsp_server.base.sourcefile import readable_text
-from lsp_server.context import identifiers, symbols, units
+from lsp_server.context import identifiers, units
 from lsp_server.context.languages import Grammar, Grammars, Language
 from lsp_server.context.symbols import Outline, outline
 from lsp_server.context.syntax import MAX_PARSED_BYTES, parse_source, to_source
@@ -26,13 +27,11 @@ _log = logging.getLogger(__name__)
 _PARSE_LIMIT = 2.0
 
 
-#: The modules that decide what is read out of a tree.
-_UNDERSTANDING = (symbols, units, identifiers)
-
-
 def fingerprint(grammars: Grammars) -> str:
-    """Changes with whatever decides what is read out of a file: grammars, queries, and the code that asks them."""
-    code = b"".join(Path(module.__file__ or "").read_bytes() for module in _UNDERSTANDING)
+    """Changes with whatever decides what is known of a file: grammars, queries, the code that asks them and keeps the
+    answers."""
+    folders = Path(context.__file__).parent, Path(__file__).parent
+    code = b"".join(path.read_bytes() for folder in folders for path in sorted(folder.glob("*.py")))
     return hashlib.sha256(grammars.fingerprint().encode() + code).hexdigest()
 
 
@@ -88,7 +87,7 @@ class Reader:
         cut: tuple[Unit, ...] = ()
         grammar = self._grammar(language)
         source = to_source((text,))
-        if grammar is not None and len(source) <= MAX_PARSED_BYTES:
+        if grammar is not None and grammar.symbols is not None and len(source) <= MAX_PARSED_BYTES:
             try:
                 outlined, cut = _understood(grammar, source, self._words(grammar))
             except Exception:  # a query's or a grammar's fault costs this file, not all others

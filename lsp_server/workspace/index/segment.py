@@ -1,6 +1,6 @@
 """Some files of the index as columns: numpy arrays over files, units, names and definitions. Never changed once made.
 
-A name is a 64-bit hash here (two of a million names collide with a probability of 3e-8, and answers that give
+A name is a 63-bit hash here (two of a million names collide with a probability of 5e-8, and answers that give
 definitions compare the names themselves), so a segment holds no text but that of definitions and paths. What is
 derived, the inverted postings above all, is in ``Segment``; what must be kept is in ``Columns``. Does not know which
 segments there are.
@@ -33,8 +33,9 @@ _rest = msgspec.msgpack.Decoder(tuple[tuple[Import, ...], tuple[Typed, ...]])
 
 
 def name_hash(name: str) -> int:
-    """The number that stands for a name, the same in every process; never 0."""
-    return int.from_bytes(hashlib.blake2b(name.encode(errors="replace"), digest_size=8).digest(), "big") or 1
+    """The number that stands for a name, the same in every process: 63 bits, never 0."""
+    digest = hashlib.blake2b(name.encode(errors="replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 or 1
 
 
 class Columns(msgspec.Struct, frozen=True, eq=False):
@@ -266,12 +267,11 @@ class Segment:
         return self.columns.paths[int(self._defined_in[row])]
 
     def _living_rows(self, order: Ints, ascending: Hashes, key: int) -> Ints:
-        first, last = (
-            np.searchsorted(ascending, np.uint64(key), "left"),
-            np.searchsorted(ascending, np.uint64(key), "right"),
-        )
+        first, last = ascending.searchsorted(
+            np.array((key, key + 1), np.uint64)
+        )  # one call: most find nothing
         rows = order[first:last]
-        return rows[self.alive[self._defined_in[rows]]]
+        return rows if first == last else rows[self.alive[self._defined_in[rows]]]
 
     # --- units
 
