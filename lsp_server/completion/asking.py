@@ -46,7 +46,10 @@ def prompt_of(manifest: Manifest, view: View) -> Prompt:
     """What a model is asked about a cursor."""
     snapshot, most = view.snapshot, budget(manifest.context_length - _BLOCK_TOKENS)
     seen = window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
-    snippet = outline(view.context.imports, view.scopes_around(seen.first_line)) if seen.first_line else ""
+    snippet = ""
+    if seen.first_line:
+        comment = "" if view.about.docstrings else next(iter(view.about.line_comments), "")
+        snippet = outline(view.context.imports, view.scopes_around(seen.first_line), comment)
     snippets = ((snapshot.path, snippet),) if snippet else ()
     parts = render(manifest.template, seen, snapshot.path, snippets, most)
     return Prompt(parts, snippet)
