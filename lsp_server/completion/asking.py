@@ -17,7 +17,6 @@ from lsp_server.completion.look import View
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Candidate
-from lsp_server.context.types import Context
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Finished, Partial, Step, Stop
 from lsp_server.models.manifest import Manifest
@@ -78,7 +77,7 @@ async def ask(
         if not early.done():
             early.set_result(message)
 
-    stop, tokens = _stop(session, view.context)
+    stop, tokens = _stop(session, view)
     writing = asyncio.get_running_loop().create_task(
         worker.complete(
             prompt.parts,
@@ -176,10 +175,11 @@ def _candidates(
     return tuple(candidates)
 
 
-def _stop(session: Session, context: Context) -> tuple[Stop, int]:
+def _stop(session: Session, view: View) -> tuple[Stop, int]:
     """Where to stop, and the most tokens: a block where the syntax expects its first statement, else a line."""
+    context = view.context
     if context.cursor == "block_start" and session.config.multiline == "auto":
-        return Stop("block", indent=context.block_indent), _BLOCK_TOKENS
+        return Stop("block", context.block_indent, view.about.block_closers), _BLOCK_TOKENS
     return Stop("line"), _LINE_TOKENS
 
 

@@ -67,6 +67,7 @@ async def look(
         block_indent=context.block_indent,
         special_tokens=special_tokens,
         line_comments=about.line_comments,
+        block_closers=about.block_closers,
         block_ends=about.block_ends,
         new_errors=judge.new_errors if judge else None,
         unresolved=judge.unresolved if judge else None,
