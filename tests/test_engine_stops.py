@@ -7,6 +7,7 @@ from lsp_server.engine.messages import Stop
 
 LINE = Stop("line")
 BLOCK = Stop("block", indent=0, max_lines=3)
+BRACES = Stop("block", indent=2, closers=("}", "end"))
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,15 @@ BLOCK = Stop("block", indent=0, max_lines=3)
         (Stop("block", indent=7), "x\n\ty", None),
         (Stop("block", indent=8), "x\n \ty", ("x", "block")),
         (Stop("block", indent=-1), "x\ny", None),
+        (BRACES, "x\n  }", None),
+        (BRACES, "x\n  }\n", ("x\n  }", "block")),
+        (BRACES, "x\n  });\n  y", ("x\n  });", "block")),
+        (BRACES, "x\n  } el", ("x", "block")),
+        (BRACES, "x\n  en", None),
+        (BRACES, "x\n  end\n", ("x\n  end", "block")),
+        (BRACES, "x\n  ends", ("x", "block")),
+        (BRACES, "x\n}\n", ("x", "block")),
+        (BRACES, "x\n    }\n  y", ("x\n    }", "block")),
     ],
 )
 def test_cut(stop: Stop, text: str, expected: tuple[str, str] | None) -> None:

@@ -135,6 +135,18 @@ def test_outline_holds_what_the_window_cut_off() -> None:
     assert outline((), ()) == ""
 
 
+def test_documentation_stands_where_the_language_has_it() -> None:
+    """A comment above the header, in languages that document so."""
+    scopes = (
+        Scope("class", "Store", "class Store", "Keeps values.", 0),
+        Scope("function", "get", "get(key)", "", 4),
+        Scope("function", "each", "each(value) =>", "All of them.", 5),
+    )
+    assert outline((), scopes, "//") == (
+        "// Keeps values.\nclass Store\n    get(key)\n        // All of them.\n        each(value) =>\n"
+    )
+
+
 def test_an_unknown_template_is_refused() -> None:
     """A model of a family that this version does not know is named, with what to do."""
     with pytest.raises(ModelError, match="'qwen' is unknown"):

@@ -66,7 +66,10 @@ def prompt_of(template: str, capacity: int, view: View, gathered: Gathered) -> P
     """
     snapshot, most = view.snapshot, budget(capacity, gathered.tokens)
     shown = seen(capacity, view, gathered)
-    snippet = outline(view.context.imports, view.scopes_around(shown.first_line)) if shown.first_line else ""
+    snippet = ""
+    if shown.first_line:
+        comment = "" if view.about.docstrings else next(iter(view.about.line_comments), "")
+        snippet = outline(view.context.imports, view.scopes_around(shown.first_line), comment)
     snippets = ((snapshot.path, snippet),) if snippet else ()
     pieces = [(one.path, one.text) for one in gathered.snippets]
     return Prompt(render(template, shown, snapshot.path, snippets, most, pieces), snippet)
@@ -95,7 +98,7 @@ async def ask(
         if not early.done():
             early.set_result(message)
 
-    stop, tokens = _stop(session, view.context)
+    stop, tokens = _stop(session, view)
     writing = asyncio.get_running_loop().create_task(
         worker.complete(
             prompt.parts,
@@ -193,10 +196,11 @@ def _candidates(
     return tuple(candidates)
 
 
-def _stop(session: Session, context: Context) -> tuple[Stop, int]:
+def _stop(session: Session, view: View) -> tuple[Stop, int]:
     """Where to stop, and the most tokens: a block where the syntax expects its first statement, else a line."""
+    context = view.context
     if context.cursor == "block_start" and session.config.multiline == "auto":
-        return Stop("block", indent=context.block_indent), _BLOCK_TOKENS
+        return Stop("block", context.block_indent, view.about.block_closers), _BLOCK_TOKENS
     return Stop("line"), _LINE_TOKENS
 
 

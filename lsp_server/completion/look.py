@@ -17,17 +17,21 @@ _NEIGHBOURS = 50
 
 
 class View(msgspec.Struct, frozen=True):
-    """A snapshot understood."""
+    """A snapshot understood.
+
+    Attributes:
+        about: its language; what is taken for granted of any, where nothing is known of it.
+    """
 
     snapshot: Snapshot
     context: Context
     surroundings: Surroundings
     tree: Tree | None
-    grammar: Grammar | None
+    about: Language
 
     def scopes_around(self, line: int) -> tuple[Scope, ...]:
         """The definitions that enclose a line of the snapshot."""
-        return scopes_around(self.grammar, self.tree, self.snapshot.lines, line)
+        return scopes_around(self.about, self.tree, self.snapshot.lines, line)
 
 
 async def look(
@@ -63,8 +67,9 @@ async def look(
         block_indent=context.block_indent,
         special_tokens=special_tokens,
         line_comments=about.line_comments,
+        block_closers=about.block_closers,
         block_ends=about.block_ends,
         new_errors=judge.new_errors if judge else None,
         unresolved=judge.unresolved if judge else None,
     )
-    return View(snapshot, context, surroundings, tree, grammar)
+    return View(snapshot, context, surroundings, tree, about)

@@ -99,7 +99,8 @@ class Surroundings(msgspec.Struct, frozen=True):
         lines_below: the lines below the cursor's, nearest first, without line ends (at most 50).
         language: name of the grammar.
         line_comments: what begins a comment to the end of the line, as the language's ``language.toml`` has it.
-        block_ends: what may stand for the rest of a block, as in ``context.languages.Language``.
+        block_closers, block_ends: what ends a block, and what may stand for the rest of one, as in
+            ``context.languages.Language``.
         block_indent: as in ``context.types.Context``.
         special_tokens: texts of the model's special tokens.
         new_errors: given a candidate, how many more parse errors the document has with it than with its half-written
@@ -116,6 +117,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     lines_below: tuple[str, ...] = ()
     language: str = ""
     line_comments: tuple[str, ...] = ("#",)
+    block_closers: tuple[str, ...] = ()
     block_ends: tuple[str, ...] = ()
     block_indent: int = -1
     special_tokens: tuple[str, ...] = ()

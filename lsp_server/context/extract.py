@@ -94,15 +94,14 @@ def extract(
     )
 
 
-def scopes_around(
-    grammar: Grammar | None, tree: Tree | None, lines: Sequence[str], line: int
-) -> tuple[Scope, ...]:
+def scopes_around(about: Language, tree: Tree | None, lines: Sequence[str], line: int) -> tuple[Scope, ...]:
     """The definitions that enclose a line, outermost first; for an empty line, those around the next that is not.
 
     Args:
+        about: the language; of its grammar, where there is a tree.
         tree, lines: as for ``extract``.
     """
-    page = Page(grammar.about if grammar else UNKNOWN, lines, tree.root if tree and grammar else None)
+    page = Page(about, lines, tree.root if tree else None)
     while line < len(lines) - 1 and is_blank(page, line):
         line += 1
     return _scopes(page, enclosing(page, line, indent(lines[line])))
@@ -279,7 +278,7 @@ def _scope(page: Page, header: Block) -> Scope | None:
     return Scope(
         kind="class" if defined.is_class else "function",
         name=defined.name,
-        signature=signature.removesuffix("{").rstrip(),
+        signature=signature,
         docstring=_docstring(page, header.last + 1)
         if about.docstrings
         else _comment_above(page, header.first),

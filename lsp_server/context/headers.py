@@ -32,6 +32,7 @@ class _Shape:
         self.member = re.compile(rf"(?:{'|'.join(map(re.escape, about.member_access)) or _NEVER})\s*\w*$")
         self.headers = [(True, re.compile(one)) for one in about.classes]
         self.headers += [(False, re.compile(one)) for one in about.functions]
+        self.braces = about.block != "indent" and self.block_end.search("{") is not None
         self.methods = [re.compile(one) for one in about.methods]
 
 
@@ -49,6 +50,11 @@ def opens_block(about: Language, code: str) -> bool:
     if _shape(about).block_end.search(code) is None:
         return False
     return not code.endswith("{") or not _is_literal(about, code[:-1])
+
+
+def has_braces(about: Language) -> bool:
+    """Whether a brace opens blocks."""
+    return _shape(about).braces
 
 
 def block_braces(about: Language, code: str) -> list[int]:

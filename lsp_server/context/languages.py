@@ -84,6 +84,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         literals: regular expressions of what is passed over as one piece: characters, regular expressions.
         block: what tells where a block ends: its indentation, a brace, a word such as ``end``.
         block_end: how a line ends that opens a block; a regular expression, nothing where none does.
+        block_closers: what stands alone on a line that ends a block.
         block_ends: what may stand for the rest of a block of which only the first line is there, where words end it.
         block_openers: words that a line which opens a block begins with; any, when empty.
         literal_brace: what stands in front of a brace that opens no block, at its end.
@@ -127,6 +128,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     literals: tuple[_Pattern, ...] = ()
     block: Literal["indent", "braces", "words"] = "indent"
     block_end: _Pattern = r"[:{]$"
+    block_closers: tuple[_Word, ...] = ()
     block_ends: tuple[_Word, ...] = ()
     block_openers: frozenset[_Word] = frozenset()
     literal_brace: _Pattern = r"(?:[(\[{,:?&|+!]|(?<![=-])=|\breturn)\s*$"

@@ -12,7 +12,7 @@ import msgspec
 import tree_sitter
 
 from lsp_server.base.text import byte_length, content, to_column
-from lsp_server.context.headers import block_braces, is_definition, is_unindented, opens_block
+from lsp_server.context.headers import block_braces, has_braces, is_definition, is_unindented, opens_block
 from lsp_server.context.languages import Language
 from lsp_server.context.lexing import Opening, open_at, read, unclosed
 
@@ -192,8 +192,9 @@ def _continued(page: Page, line: int) -> int | None:
                     return row
                 if node.type in nodes.brackets and _spans(page, node, line):
                     return row
-                if node.type in nodes.functions and about.block == "braces" and _is_head(page, node, line):
-                    while row < line and _is_annotation(page, row):
+                defines = node.type in nodes.functions or node.type in nodes.classes
+                if defines and about.block == "braces" and _is_head(page, node, line):
+                    while row < line and _is_above_header(page, row):
                         row += 1
                     return row if row < line else None
                 if node.type in nodes.blocks:
@@ -201,7 +202,7 @@ def _continued(page: Page, line: int) -> int | None:
     bare = text.lstrip(_BLANK)
     if bare.startswith((")", "]", "}")):
         return _opener(page, line)
-    return _header_of_brace(page, line, bare) if about.block == "braces" else None
+    return _header_of_brace(page, line, bare) if has_braces(about) else None
 
 
 def _header_of_brace(page: Page, line: int, bare: str) -> int | None:
@@ -253,8 +254,10 @@ def _is_head(page: Page, node: tree_sitter.Node, line: int) -> bool:
     return body is not None and body.start_point[0] >= line
 
 
-def _is_annotation(page: Page, line: int) -> bool:
-    return page.lines[line].lstrip(_BLANK).startswith(page.about.annotations)
+def _is_above_header(page: Page, line: int) -> bool:
+    """Whether a line of a definition stands above its header: an annotation, a directive, a comment."""
+    bare = content(page.lines[line]).lstrip(_BLANK)
+    return bare.startswith(page.about.annotations) or is_blank(page, line) or is_unindented(page.about, bare)
 
 
 def _opener(page: Page, line: int) -> int | None:
@@ -299,7 +302,7 @@ def header_end(page: Page, first: int) -> int:
         opened, closed = unclosed(code[:-1] if opens else code)
         depth += len(opened) - closed
         if depth <= 0 and not code.endswith("\\"):
-            return line if about.block != "braces" else _brace_below(page, first, line, code)
+            return _brace_below(page, first, line, code) if has_braces(about) else line
     return first
 
 
@@ -329,7 +332,9 @@ def enclosing(page: Page, line: int, level: int) -> list[Block]:
             width = indent(page.lines[first])
             if width < level and not is_unindented(page.about, content(page.lines[line]).lstrip(_BLANK)):
                 level = width
-                opened = block(page, first)
+                own = opens_block(page.about, code_of(page, line)) and page.about.block != "indent"
+                closes = content(page.lines[line]).lstrip(_BLANK).startswith("}")
+                opened = block(page, first, line if own and not closes else None)
                 if opened is not None:
                     blocks.append(opened)
             line = first

@@ -25,11 +25,13 @@ class Stop(msgspec.Struct, frozen=True):
         kind: ``line`` ends before the first newline; ``block`` ends before the first non-blank line that is indented
             no deeper than ``indent``, or after ``max_lines`` lines.
         indent: columns of the line that opens the block (tabs count to the next multiple of 8).
+        closers: what may stand alone on a line that is indented by just so many; that line still belongs to the block.
         max_lines: upper bound for ``block``.
     """
 
     kind: Literal["line", "block"] = "line"
     indent: int = 0
+    closers: tuple[str, ...] = ()
     max_lines: int = 8
 
 

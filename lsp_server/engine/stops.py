@@ -14,9 +14,24 @@ def cut(text: str, stop: Stop) -> tuple[str, FinishReason] | None:
     lines = text.split("\n")
     for number, line in enumerate(lines[1:], 1):
         if line.strip() and _columns(line) <= stop.indent:
+            if _columns(line) == stop.indent:
+                whole = number < len(lines) - 1
+                if not whole and _may_close(line.strip(), stop.closers):
+                    return None
+                if whole and closes(line, stop.closers):
+                    number += 1
             return _joined(lines[:number]), "block"
     longest = _longest(lines, stop)
     return (_joined(lines[:longest]), "block") if len(lines) > longest else None
+
+
+def closes(line: str, closers: tuple[str, ...]) -> bool:
+    """Whether a line does nothing but end a block, and what that block is an argument of."""
+    return line.strip().rstrip(");,") in closers
+
+
+def _may_close(begun: str, closers: tuple[str, ...]) -> bool:
+    return closes(begun, closers) or any(closer.startswith(begun) for closer in closers)
 
 
 def unfinished(text: str, stop: Stop) -> str:

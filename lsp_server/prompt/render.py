@@ -49,15 +49,20 @@ def room(capacity: int, window: Window) -> int:
     return int(max(whole * _PIECES, min(whole * _MOST_PIECES, whole - needed)))
 
 
-def outline(imports: Sequence[str], scopes: Sequence[Scope]) -> str:
+def outline(imports: Sequence[str], scopes: Sequence[Scope], comment: str = "") -> str:
     """What the window's left edge cut off and the rest still depends on: imports, and the headers around the edge.
 
     It is a function of the edge, not of the cursor, so that it stays the same from key to key.
+
+    Args:
+        comment: what begins a comment, where documentation is one above the header, not a string below it.
     """
     rows = list(imports)
     for depth, scope in enumerate(scopes):
+        if scope.docstring and comment:
+            rows.append("    " * depth + f"{comment} {scope.docstring}")
         rows.append("    " * depth + scope.signature)
-        if scope.docstring:
+        if scope.docstring and not comment:
             rows.append("    " * (depth + 1) + f'"""{scope.docstring}"""')
     return model_text("\n".join(rows) + "\n") if rows else ""
 

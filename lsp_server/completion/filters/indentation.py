@@ -54,7 +54,10 @@ def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
             # A brace is no bracket that lets its lines stand anywhere, but for Python's.
             free = [item for item in inside.lines[number - 1] if item != "}" or around.language == "python"]
             if line.strip() and not free and columns(line) <= around.block_indent:
-                lines = lines[:number]
+                # The line that closes the block is its last; whether it stands below already is for others to see.
+                ends = columns(line) == around.block_indent
+                ends = ends and line.strip().rstrip(");,") in around.block_closers
+                lines = lines[: number + ends]
                 break
     text = "\n".join(lines)
     if not text.strip():
