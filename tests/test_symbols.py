@@ -106,7 +106,7 @@ def test_receiver(case: Case) -> None:
     language = case.file.split("/")[1].removesuffix(".case")
     text, at = case.cursor()
     grammar = grammar_of(language)
-    found = member_of(grammar, tree_of(grammar, text), len(text[:at].encode()))
+    found = member_of(grammar.about, tree_of(grammar, text), len(text[:at].encode()))
     shown = "none" if found is None else f"{found.receiver} {found.operator} {found.typed}".rstrip()
     assert shown == case.sections["expect"]
 
@@ -183,14 +183,14 @@ def test_hostile_text(language: str, name: str) -> None:
         assert len(one.name.encode()) <= MAX_NAME
     for one in references(grammar, tree, 0, end):
         assert tree.source[one.start : one.end].decode(errors="replace") == one.name
-    member_of(grammar, tree, end)
+    member_of(grammar.about, tree, end)
 
 
 def test_a_cursor_moves_through_all_of_a_file() -> None:
     """At every byte of a text, whole or half of a character, the receiver is found or is none."""
     grammar = grammar_of("python")
     tree = tree_of(grammar, "\u00e9 = self.\u00e9.x(a[b.c], '\U0001f600'.d).e\n")
-    found = [member_of(grammar, tree, at) for at in range(len(tree.source) + 1)]
+    found = [member_of(grammar.about, tree, at) for at in range(len(tree.source) + 1)]
     assert {one.receiver for one in found if one} == {
         "self",
         "self.\u00e9",

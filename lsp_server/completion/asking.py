@@ -17,7 +17,6 @@ from lsp_server.completion.look import View
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Candidate, Gathered
-from lsp_server.context.types import Context
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Finished, Partial, Step, Stop
 from lsp_server.models.manifest import Manifest

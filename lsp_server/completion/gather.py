@@ -98,7 +98,7 @@ def wants_of(view: View, shown: Window, edited: tuple[str, ...] = ()) -> Wants:
     snapshot, scopes = view.snapshot, view.context.scopes
     line = snapshot.lines[snapshot.line][: snapshot.column]
     offset = sum(map(byte_length, snapshot.lines[: snapshot.line])) + byte_length(line)
-    access = member_of(view.grammar, view.tree, offset) if view.grammar and view.tree else None
+    access = member_of(view.about, view.tree, offset) if view.tree else None
     return Wants(
         path=path_of(snapshot.uri),
         language=view.context.language,

@@ -8,7 +8,7 @@ import re
 
 import msgspec
 
-from lsp_server.context.languages import Grammar, Language
+from lsp_server.context.languages import Language
 from lsp_server.context.syntax import Tree
 
 #: Bytes in front of the cursor that are read.
@@ -34,14 +34,14 @@ class Access(msgspec.Struct, frozen=True):
     at: int
 
 
-def member_of(grammar: Grammar, tree: Tree, cursor: int) -> Access | None:
+def member_of(about: Language, tree: Tree, cursor: int) -> Access | None:
     """The member access that the cursor ends; ``None`` when it ends none, or is in a string or a comment.
 
     Args:
         cursor: in bytes of ``tree.source``.
     """
     text = tree.source[max(0, cursor - _REACH) : cursor].decode(errors="ignore")
-    operators = sorted(grammar.about.member_access, key=len, reverse=True)
+    operators = sorted(about.member_access, key=len, reverse=True)
     if not operators:
         return None
     one = re.search(rf"({'|'.join(map(re.escape, operators))})\s*(\w*)$", text)
@@ -51,7 +51,7 @@ def member_of(grammar: Grammar, tree: Tree, cursor: int) -> Access | None:
     leaf = tree.root.descendant_for_byte_range(cursor - behind, cursor - behind + 1)
     if leaf is not None and re.search("comment|string|char", leaf.type) and leaf.type != "string_start":
         return None
-    start = _start(grammar.about, text, one.start())
+    start = _start(about, text, one.start())
     receiver = re.sub(r"\s*\n\s*", "", text[start : one.start()]).strip()
     if not receiver or re.fullmatch(r"[\d_]+", receiver) or text[:start].endswith(tuple(operators)):
         return None
