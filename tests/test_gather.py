@@ -15,6 +15,7 @@ from lsp_server.completion.gather import NOTHING, fit, gather
 from lsp_server.completion.look import look
 from lsp_server.completion.session import Session
 from lsp_server.engine.messages import Fitted
+from lsp_server.models.manifest import Pieces
 from lsp_server.workspace.documents import Document
 from lsp_server.workspace.retrieval.piece import Piece, Question
 
@@ -60,7 +61,7 @@ def at(session: Session, text: str) -> tuple[str, ...]:
     grammar = session.grammar("python")
     snapshot = snapshots.take(document, grammar, len(above) - 1, len(above[-1]))
     view = asyncio.run(look(snapshot, grammar, ()))
-    return tuple(one.text for one in asyncio.run(gather(session, view, CAPACITY)).snippets)
+    return tuple(one.text for one in asyncio.run(gather(session, view, CAPACITY, Pieces())).snippets)
 
 
 def piece(text: str, path: str = "/project/other.py", brief: str = "") -> Piece:

@@ -194,7 +194,7 @@ async def _ask(
     template = session.model.manifest.template
     for way, without in ways.items():
         for budget in BUDGETS:
-            drawn = await picture(session, view, template, budget, without)
+            drawn = await picture(session, view, template, budget, without=without)
             missing = case.needed - set(_WORD.findall(drawn.prompt))
             asked.setdefault(way, {})[budget] = Asked(
                 tuple(sorted(missing)), drawn.tokens, round(drawn.milliseconds, 2)

@@ -20,6 +20,7 @@ from lsp_server.completion.types import Gathered, Snippet
 from lsp_server.context.receiver import member_of
 from lsp_server.context.wants import Wants
 from lsp_server.engine.client import WorkerClient
+from lsp_server.models.manifest import Pieces
 from lsp_server.prompt.render import room
 from lsp_server.prompt.templates.offhand import short_path
 from lsp_server.prompt.window import Window
@@ -47,11 +48,12 @@ NOTHING = Gathered()
 _ANSWER = msgspec.msgpack.Decoder(tuple[Piece, ...])
 
 
-async def gather(session: Session, view: View, capacity: int) -> Gathered:
+async def gather(session: Session, view: View, capacity: int, share: Pieces) -> Gathered:
     """The pieces for a prompt about a view; waits for the index where they have to be looked for.
 
     Args:
         capacity: tokens that the prompt may have.
+        share: of it that they may have.
     """
     uri = view.snapshot.uri
     old = session.gathered.get(uri, NOTHING)
@@ -70,7 +72,9 @@ async def gather(session: Session, view: View, capacity: int) -> Gathered:
     if old.snippets and _shows(old, found):
         new = msgspec.structs.replace(old, place=place, receivers=receivers)
     else:
-        fitted = await fit(session.worker, found, room(capacity, shown), _COUNT * deadline)
+        fitted = await fit(
+            session.worker, found, room(capacity, shown, share.always, share.most), _COUNT * deadline
+        )
         if fitted is None:
             return old
         new = Gathered(place, receivers, fitted)

@@ -16,12 +16,15 @@ from lsp_server.completion.gather import NOTHING, fit, look_for, wants_of
 from lsp_server.completion.look import View, look
 from lsp_server.completion.session import Session
 from lsp_server.completion.types import Gathered, Snippet
+from lsp_server.models.manifest import Pieces
 from lsp_server.prompt.render import room
 from lsp_server.workspace.documents import Document
 from lsp_server.workspace.retrieval.piece import Question
 
 #: Nobody waits for the picture at the keyboard: longest waits for the index and the tokenizer (s).
 _WAIT_S = 5.0
+
+_USUAL = Pieces()
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -73,16 +76,22 @@ async def picture_at(
     manifest, grammar = session.model.manifest, session.grammar(document.language_id)
     snapshot = snapshots.take(document, grammar, line, column)
     view = await look(snapshot, grammar, (), session.grammars.without_grammar(document.language_id))
-    return await picture(session, view, manifest.template, capacity or capacity_of(manifest))
+    return await picture(session, view, manifest.template, capacity or capacity_of(manifest), manifest.pieces)
 
 
 async def picture(
-    session: Session, view: View, template: str, capacity: int, without: frozenset[str] | None = frozenset()
+    session: Session,
+    view: View,
+    template: str,
+    capacity: int,
+    share: Pieces = _USUAL,
+    without: frozenset[str] | None = frozenset(),
 ) -> Picture:
     """Make the prompt about a view as if nothing had been asked before.
 
     Args:
         template, capacity: as in ``asking.prompt_of``.
+        share: of the prompt that pieces of other files may have.
         without: sources of pieces that are left out, see ``workspace.retrieval``; ``None`` for all of them.
 
     Raises:
@@ -97,7 +106,9 @@ async def picture(
         began = time.perf_counter()
         question = Question(wants, tuple(sorted(without)))
         found = await look_for(session.index, question, _WAIT_S) or ()
-        fitted = await fit(session.worker, found, room(capacity, shown), _WAIT_S) or ()
+        fitted = (
+            await fit(session.worker, found, room(capacity, shown, share.always, share.most), _WAIT_S) or ()
+        )
         gathered = Gathered(snippets=fitted)
         took = (time.perf_counter() - began) * 1_000
     prompt = prompt_of(template, capacity, view, gathered)

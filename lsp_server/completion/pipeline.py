@@ -82,7 +82,7 @@ async def _complete(
         if not speculative and snapshot.uri not in session.remembered:
             remember(session, snapshot)
         if not speculative:
-            fresh = await gather(session, view, capacity)
+            fresh = await gather(session, view, capacity, model.manifest.pieces)
             if fresh is not gathered:
                 prompt = prompt_of(model.manifest.template, capacity, view, fresh)
             watch.stage("retrieval")

@@ -30,6 +30,22 @@ class File(msgspec.Struct, frozen=True):
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
+Share = Annotated[float, Meta(ge=0, le=0.8)]
+
+
+class Pieces(msgspec.Struct, frozen=True):
+    """How much of a prompt pieces of other files may have. A small model gains little by them, and loses by what they
+    take from the document: ``offhand bench ablation`` tells.
+
+    Attributes:
+        always: share that they may have in any case.
+        most: share that they may have where the document leaves room.
+    """
+
+    always: Share = 0.25
+    most: Share = 0.5
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What one must know to use a model.
 
@@ -45,6 +61,7 @@ class Manifest(msgspec.Struct, frozen=True):
         model, tokenizer: its files.
         special_tokens: text to id, all of them: none is ever part of a suggestion.
         end_tokens: those that end a completion.
+        pieces: of other files, in its prompt.
     """
 
     name: Name
@@ -60,6 +77,7 @@ class Manifest(msgspec.Struct, frozen=True):
     end_tokens: tuple[str, ...]
     parameters: Annotated[int, Meta(ge=0)] = 0
     summary: str = ""
+    pieces: Pieces = Pieces()
 
 
 def read(path: Path) -> Manifest:

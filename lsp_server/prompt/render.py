@@ -14,9 +14,6 @@ from lsp_server.prompt.window import CHARACTERS_PER_TOKEN, Window, model_text
 _FRAME = 32
 
 
-#: Share of the prompt that pieces of other files may have in any case, and where the document leaves room.
-_PIECES, _MOST_PIECES = 0.25, 0.5
-
 #: Characters of the document that are counted at a time, so that a key seldom changes what room it leaves.
 _STEP = 256
 
@@ -40,13 +37,17 @@ def budget(capacity: int, pieces: int = 0) -> Budget:
     return Budget(snippet, suffix, capacity - snippet - suffix)
 
 
-def room(capacity: int, window: Window) -> int:
-    """Tokens that pieces of other files may have beside a window."""
+def room(capacity: int, window: Window, always: float, most: float) -> int:
+    """Tokens that pieces of other files may have beside a window.
+
+    Args:
+        always, most: shares of the prompt: in any case, and where the document leaves room.
+    """
     whole = capacity - _FRAME
     needed = sum(
         (-(-len(text) // _STEP) + 1) * _STEP / CHARACTERS_PER_TOKEN for text in (window.prefix, window.suffix)
     )
-    return int(max(whole * _PIECES, min(whole * _MOST_PIECES, whole - needed)))
+    return int(max(whole * always, min(whole * most, whole - needed)))
 
 
 def outline(imports: Sequence[str], scopes: Sequence[Scope], comment: str = "") -> str:
