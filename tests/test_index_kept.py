@@ -182,6 +182,16 @@ def test_only_some_workspaces_are_kept(tmp_path: Path, monkeypatch: pytest.Monke
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["new", "older-but-used"]
 
 
+def test_what_an_interrupted_writing_left_is_removed(tmp_path: Path) -> None:
+    """But not what another server may be writing just now."""
+    old, new = tmp_path / ".old.part", tmp_path / ".new.part"
+    for path in (old, new):
+        path.write_text("")
+    os.utime(old, (1e9, 1e9))
+    kept.save(tmp_path / "x.index", "print", store("/w/a.py").snapshot())
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".new.part", "x.index"]
+
+
 def test_each_set_of_roots_has_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever their order."""
     monkeypatch.setenv("OFFHAND_HOME", str(tmp_path))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lsp_server.context.languages import Grammars
 from lsp_server.context.symbols import Definition, Import, Outline, Typed
+from lsp_server.workspace.index import index as index_module
 from lsp_server.workspace.index import reading
 from lsp_server.workspace.index import store as stores
 from lsp_server.workspace.index.contents import Contents, Unit
@@ -316,6 +317,19 @@ def test_offsets_never_lie(index: Index, tmp_path: Path) -> None:
     assert index.text(where, one.start, one.end) == ""
     assert index.text("/nowhere.py", 0, 9) == ""
     assert not index.definitions("graze")
+
+
+def test_few_sources_are_held(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those asked for last, so that a question that shows many pieces does not fill the memory."""
+    monkeypatch.setattr(index_module, "_SOURCES", 100)
+    paths = [tmp_path / f"{number}.py" for number in range(5)]
+    for path in paths:
+        path.write_text("def graze(): ...\n" * 2)
+        index.update(str(path))
+        assert index.text(str(path), 0, 9) == "def graze"
+    assert index.text(str(paths[3]), 0, 3) == "def"
+    assert list(index._sources) == [str(paths[4]), str(paths[3])]
+    assert index._held == sum(len(source) for _, source in index._sources.values())
 
 
 def test_a_file_that_cannot_be_understood_is_still_there(

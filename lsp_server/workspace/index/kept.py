@@ -11,7 +11,8 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,6 +34,9 @@ _LONGEST = 1 << 28
 
 #: Workspaces whose index is kept, those used last.
 _WORKSPACES = 10
+
+#: Seconds after which a file that is being written is not being written any more.
+_LONG_AGO = 3_600
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -133,11 +137,10 @@ def _array(_kind: type, value: Any) -> Any:
 
 
 def _prune(where: Path) -> None:
-    """Remove the indexes of workspaces that were not used for longest, and what an interrupted writing left."""
+    """Remove the indexes of workspaces that were not used for longest, and what interrupted writings left."""
     with contextlib.suppress(OSError):
-        for stale in sorted(_kept(where), key=lambda path: -path.stat().st_mtime)[_WORKSPACES:]:
+        for stale in sorted(where.glob("*.index"), key=lambda path: -path.stat().st_mtime)[_WORKSPACES:]:
             stale.unlink()
-
-
-def _kept(where: Path) -> Iterator[Path]:
-    return where.glob("*.index")
+        for part in where.glob(".*.part"):
+            if time.time() - part.stat().st_mtime > _LONG_AGO:
+                part.unlink()
