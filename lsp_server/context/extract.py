@@ -94,9 +94,7 @@ def extract(
     )
 
 
-def scopes_around(
-    about: Language, tree: Tree | None, lines: Sequence[str], line: int
-) -> tuple[Scope, ...]:
+def scopes_around(about: Language, tree: Tree | None, lines: Sequence[str], line: int) -> tuple[Scope, ...]:
     """The definitions that enclose a line, outermost first; for an empty line, those around the next that is not.
 
     Args:

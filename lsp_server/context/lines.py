@@ -257,9 +257,7 @@ def _is_head(page: Page, node: tree_sitter.Node, line: int) -> bool:
 def _is_above_header(page: Page, line: int) -> bool:
     """Whether a line of a definition stands above its header: an annotation, a directive, a comment."""
     bare = content(page.lines[line]).lstrip(_BLANK)
-    return (
-        bare.startswith(page.about.annotations) or is_blank(page, line) or is_unindented(page.about, bare)
-    )
+    return bare.startswith(page.about.annotations) or is_blank(page, line) or is_unindented(page.about, bare)
 
 
 def _opener(page: Page, line: int) -> int | None:
