@@ -124,6 +124,14 @@ def test_unknown_language(text: str, cursor: str, block_indent: int) -> None:
     assert (context.cursor, context.block_indent, context.from_syntax) == (cursor, block_indent, False)
 
 
+@pytest.mark.parametrize("language", ["cpp", "javascript", "rust", "typescript"])
+def test_a_header_of_any_length(language: str) -> None:
+    """A condition or a template of many thousand characters is a block like any other, and no function."""
+    text = f"if ({'a < b, ' * 1200}c) {{\n\n}}\n"
+    context = read(grammar_of(language), text, text.index("\n") + 1, with_tree=False)
+    assert (context.cursor, context.scopes) == ("block_start", ())
+
+
 def test_data_is_not_read(python: Grammar) -> None:
     """A line of a hundred thousand characters is data: it gets a plain answer, not a long wait."""
     context = read(python, f"x = [{'1, ' * 40_000}", 60_000)

@@ -14,6 +14,9 @@ from lsp_server.context.lexing import unclosed
 
 _NEVER = r"(?!)"
 
+#: Characters of a longer header that are read: patterns of C++ take time by the square of them.
+_LONGEST = 1000
+
 
 class Defined(msgspec.Struct, frozen=True):
     """What a header defines."""
@@ -84,6 +87,7 @@ def ends_in_access(about: Language, code: str) -> bool:
 
 def definition(about: Language, head: str) -> Defined | None:
     """What a line defines that begins so, indentation left out."""
+    head = head[:_LONGEST]
     for is_class, pattern in _shape(about).headers:
         match = pattern.match(head)
         if match:
@@ -93,9 +97,10 @@ def definition(about: Language, head: str) -> Defined | None:
 
 def method(about: Language, header: str) -> Defined | None:
     """What a whole header defines that opens a block and could be a call or another statement but for that."""
-    if not _shape(about).methods or unclosed(header)[0] not in ([], [len(header) - 1]):
+    methods = _shape(about).methods
+    if not methods or len(header) > _LONGEST or unclosed(header)[0] not in ([], [len(header) - 1]):
         return None
-    for pattern in _shape(about).methods:
+    for pattern in methods:
         match = pattern.match(header)
         if match and about.keywords.isdisjoint([match[1], *re.findall(r"\w+", header[: match.start(1)])]):
             return Defined(False, match[1])
