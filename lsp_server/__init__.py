@@ -1,8 +1,9 @@
 """Offhand: an offline code-completion language server. This docstring is the map of the house.
 
-Two processes::
+Three processes::
 
     editor --LSP/stdio--> server (this package without engine backends) --msgpack--> worker (engine.worker)
+                                                                        --msgpack--> indexer (workspace.index.indexer)
 
 An import points down only (``tests/test_layers.py`` enforces it)::
 
