@@ -48,7 +48,7 @@ def all_steps() -> list[Answer]:
     special = {
         "own document": five("own document", "x..x.", "43210"),
         "workspace": five("workspace", "xx...", "43210"),
-        "+ filters": five("+ filters", "xx..x", "01234", "43210"),
+        "+ retrieval": five("+ retrieval", "xx..x", "01234", "43210"),
     }
     found = []
     for step in STEPS:
@@ -77,9 +77,11 @@ def test_figures_by_hand() -> None:
 
 
 def test_the_gate_ranks_and_changes_no_text() -> None:
-    """The gate's row has the filters' texts; its surest are its own, those before it go by the text's probability."""
+    """The gate's row has the texts of the step before; its surest are its own, those before it go by the text's
+    probability.
+    """
     found = by_step(outcomes(all_steps()))
-    before, gate = found["+ filters"], found["+ gate"]
+    before, gate = found["+ retrieval"], found["+ gate"]
     assert gate.rows[ALL].rest == before.rows[ALL].rest
     assert before.rows[ALL].surest.share == 0.5  # the last two places
     assert gate.rows[ALL].surest.share == 1.0  # the first two

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from lsp_server.context.symbols import Definition
+from lsp_server.context.wants import Wants
 from lsp_server.workspace.index.client import IndexClient
+from lsp_server.workspace.retrieval.piece import Piece, Question
 
 pytestmark = pytest.mark.slow
 
@@ -59,11 +60,12 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def definitions(index: IndexClient, name: str, timeout: float = 30.0) -> list[str] | None:
-    """Paths of the files that define a name; ``None`` without an answer."""
-    answer = await index.ask(msgspec.msgpack.encode(name), timeout)
+    """Paths of the files that define a name, by what the index shows of it; ``None`` without an answer."""
+    wants = Wants("/elsewhere.py", "python", 0, f"{name}.", "", receiver=name)
+    answer = await index.ask(msgspec.msgpack.encode(Question(wants, ("similar",))), timeout)
     if answer is None:
         return None
-    return [path for path, _ in msgspec.msgpack.decode(answer, type=list[tuple[str, Definition]])]
+    return sorted(one.path for one in msgspec.msgpack.decode(answer, type=list[Piece]))
 
 
 def stand_in(tmp_path: Path, *lines: str) -> tuple[str, ...]:
@@ -224,7 +226,7 @@ async def test_questions_overtake_files(project: Path) -> None:
     branch = project / "branch"
     branch.mkdir()
     for number in range(1500):
-        (branch / f"f{number}.py").write_text(f"def name{number}():\n    return {number}\n" * 20)
+        (branch / f"f{number}.py").write_text(f"def name{number}():\n" + f"    print({number})\n" * 20)
     async with running(project) as index:
         for _ in range(5):
             index.tell(files(branch))
@@ -237,7 +239,7 @@ async def test_questions_overtake_files(project: Path) -> None:
         most = index.progress.waiting
         assert most <= 1504
         await until(lambda: index.settled)
-        assert await definitions(index, "name1499") == [str(branch / "f1499.py")] * 20
+        assert await definitions(index, "name1499") == [str(branch / "f1499.py")]
         assert await definitions(index, "zebra_grazes") == [str(project / "zebra.py")]
         assert index.progress.size.files == 1504
 

@@ -1,5 +1,6 @@
 """The index in memory: its answers are those of a plain search, and the way it came about does not matter."""
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -167,7 +168,7 @@ def test_the_way_there_does_not_matter(
     while store.tidy():
         pass
     sizes = sorted(one.size for one in store._segments)
-    assert all(size > 2 * sum(sizes[:index]) for index, size in enumerate(sizes))
+    assert all(larger > 2 * size for size, larger in itertools.pairwise(sizes))
     assert store.similar(weights, "", 3) == anew.similar(weights, "", 3)
     assert [store.definitions(name) for name in NAMES] == [anew.definitions(name) for name in NAMES]
 

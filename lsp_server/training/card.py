@@ -39,8 +39,8 @@ _NAME = "bundled"
 
 LICENCE = "Apache-2.0"
 
-#: As it was measured with the model that ships: beside a document that fills the prompt, pieces of other files cost such
-#: a small model more than they give.
+#: As it was measured with the model that ships: beside a document that fills the prompt, pieces of other files cost
+#: such a small model more than they give.
 _PIECES = Pieces(always=0.0, most=0.25)
 
 #: A language is known if so many bytes of it were trained on.
