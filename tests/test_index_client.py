@@ -226,7 +226,8 @@ async def test_questions_overtake_files(project: Path) -> None:
     branch = project / "branch"
     branch.mkdir()
     for number in range(1500):
-        (branch / f"f{number}.py").write_text(f"def name{number}():\n" + f"    print({number})\n" * 20)
+        functions = [f"def name{number}_{one}():\n    return {number}\n" for one in range(30)]
+        (branch / f"f{number}.py").write_text("".join(functions))
     async with running(project) as index:
         for _ in range(5):
             index.tell(files(branch))
@@ -239,7 +240,7 @@ async def test_questions_overtake_files(project: Path) -> None:
         most = index.progress.waiting
         assert most <= 1504
         await until(lambda: index.settled)
-        assert await definitions(index, "name1499") == [str(branch / "f1499.py")]
+        assert await definitions(index, "name1499_7") == [str(branch / "f1499.py")]
         assert await definitions(index, "zebra_grazes") == [str(project / "zebra.py")]
         assert index.progress.size.files == 1504
 
