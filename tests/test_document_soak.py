@@ -93,7 +93,8 @@ def draw(chance: random.Random, text: str, original: str) -> tuple[int, int, str
 #: Grammars that may read a whole text in two ways: Go's "a[b]", JavaScript's comments between members.
 AMBIGUOUS = ("go", "javascript", "typescript", "tsx")
 
-#: Share of texts, broken or ambiguous, whose two trees may differ: ten times what was seen in a million edits.
+#: Share of texts, broken or ambiguous, whose two trees may differ: ten times the most that a language showed in a
+#: million edits of all.
 DIFFER = 0.15
 
 
