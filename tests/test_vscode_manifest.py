@@ -1,6 +1,7 @@
 """The VS Code extension's settings page says what the server's schema says. Needs no Node."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from lsp_server import __version__
 from lsp_server.base.config import Config
+from lsp_server.context.languages import Grammars
 
 EXTENSION = Path(__file__).parent.parent / "editors" / "vscode"
 MANIFEST: dict[str, Any] = json.loads((EXTENSION / "package.json").read_text("utf-8"))
@@ -58,6 +60,23 @@ def test_a_folder_cannot_choose_the_program(name: str) -> None:
 def test_the_version_is_the_servers() -> None:
     """Extension and server are released together."""
     assert MANIFEST["version"] == __version__
+
+
+def _listed(file: str, begin: str, end: str) -> list[str]:
+    """The quoted words between two marks of an editor's own source."""
+    text = (EXTENSION.parent / file).read_text("utf-8")
+    return re.findall(r"""["']([a-z]+)["']""", text[text.index(begin) : text.index(end, text.index(begin))])
+
+
+def test_the_editors_serve_languages_that_the_server_knows() -> None:
+    """VS Code and Neovim name the same languages by their own ids, each of which leads to a grammar; VS Code starts
+    the extension for exactly those."""
+    grammars = Grammars()
+    code = _listed("vscode/src/server.ts", "const LANGUAGES", "];")
+    assert MANIFEST["activationEvents"] == [f"onLanguage:{name}" for name in code]
+    neovim = _listed("neovim/lua/offhand/options.lua", "filetypes = {", "},")
+    assert [name for name in (*code, *neovim) if grammars.name(name) is None] == []
+    assert {grammars.name(name) for name in code} == {grammars.name(name) for name in neovim}
 
 
 def test_no_command_takes_an_id_of_the_server() -> None:

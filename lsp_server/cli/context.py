@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(json.dumps(msgspec.to_builtins(drawn)))
     else:
-        print("\n".join(describe(drawn, colour=sys.stdout.isatty())))
+        print("\n".join(describe(drawn, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)))
     return 0
 
 

@@ -86,12 +86,19 @@ def _answer(
     return None, 0, False
 
 
-def _command(name: str, state: dict[str, bool]) -> Any:
+def _command(name: str, params: Any, state: dict[str, bool]) -> Any:
     if name == "offhand.toggle":
         state["enabled"] = not state["enabled"]
         return {"enabled": state["enabled"]}
     if name == "offhand.status":
         return {"state": "ready", "model": "stub", "requests": 3, "latency_ms": {"p50": 4.5}}
+    if name == "offhand.context":
+        position = params["arguments"][0]["position"]
+        return {
+            "tokens": 12,
+            "snippets": [{"path": "/p/cart.py", "source": "receiver", "tokens": 7}],
+            "prompt": f"class Cart:\n    # {position['line']}:{position['character']}",
+        }
     if name == "offhand.why":
         return [
             {"line": 3, "outcome": "shown", "source": "cache"},
@@ -139,7 +146,7 @@ def main() -> None:
                 uri = params["textDocument"]["uri"]
                 result, delay, more = _answer(script, texts[uri], params["position"], told)
             elif method == "workspace/executeCommand":
-                result = _command(params["command"], state)
+                result = _command(params["command"], params, state)
             elif method == "exit":
                 return
             if "id" in message and method:

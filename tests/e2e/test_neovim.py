@@ -507,6 +507,17 @@ def test_status_and_why_are_readable(neovim: Session, stub: Stub) -> None:
     wait_for(lambda: "  outcome: gate" in neovim.lines(), "the reasons")
 
 
+def test_the_context_is_readable(neovim: Session, stub: Stub) -> None:
+    """The pieces of other files with their reasons, then the prompt, for the cursor where it is."""
+    stub.start(GREETING)
+    neovim.keys("idef f(<Esc>")
+    neovim.api.command("OffhandContext")
+    wait_for(lambda: "class Cart:" in neovim.lines(), "the prompt")
+    lines = neovim.lines()
+    assert "    source: receiver" in lines
+    assert lines[-1] == "    # 0:5"
+
+
 def test_toggle(neovim: Session, stub: Stub) -> None:
     """Off hides what is shown and asks the server to be silent; on brings it back."""
     stub.start(GREETING)

@@ -4,7 +4,7 @@
 -- Use either this or require('offhand').setup(), not both.
 return {
   cmd = { 'offhand', 'serve' },
-  filetypes = { 'python' },
+  filetypes = require('offhand.options').defaults.filetypes,
   root_markers = require('offhand.options').root_markers,
   init_options = vim.empty_dict(),
   settings = { offhand = vim.empty_dict() },

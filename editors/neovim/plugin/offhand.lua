@@ -13,6 +13,7 @@ for name, action in pairs({
   OffhandToggle = { 'toggle', 'Switch suggestions on or off' },
   OffhandStatus = { 'status', 'Show the state of the Offhand server' },
   OffhandWhy = { 'why', 'Show what became of the last suggestions' },
+  OffhandContext = { 'context', 'Show what the model sees at the cursor' },
   OffhandRestart = { 'restart', 'Stop the Offhand server and start it again' },
 }) do
   vim.api.nvim_create_user_command(name, function()

@@ -18,6 +18,7 @@ export function registerCommands(server: Server, log: vscode.LogOutputChannel): 
       vscode.window.setStatusBarMessage(`Offhand: suggestions are ${enabled ? "on" : "off"}`, 3_000);
     },
     why: async () => reports.show("Offhand: the last requests", await server.execute("offhand.why")),
+    context: async () => reports.show("Offhand: context at the cursor", await context(server)),
     status: async () => reports.show("Offhand: status", await server.execute("offhand.status")),
     restartWorker: () => server.execute("offhand.restartWorker"),
     restartServer: () => server.restartByHand(),
@@ -44,9 +45,20 @@ export function registerCommands(server: Server, log: vscode.LogOutputChannel): 
   return [reports, ...registered];
 }
 
+/** What the model would see at the cursor: the pieces of other files with their reasons, then the prompt. */
+async function context(server: Server): Promise<unknown> {
+  const editor = vscode.window.activeTextEditor;
+  if (!editor) throw new Error("Offhand: open a file first.");
+  const { line, character } = editor.selection.active;
+  const place = { textDocument: { uri: editor.document.uri.toString() }, position: { line, character } };
+  const { error, snippets, tokens, prompt } = (await server.execute("offhand.context", place)) as Record<string, unknown>;
+  return error ?? { tokens, snippets, prompt };
+}
+
 const MENU: readonly (vscode.QuickPickItem & { command: string; argument?: string })[] = [
   { label: "$(circle-slash) Toggle suggestions", command: "offhand.ui.toggle" },
   { label: "$(question) Why no suggestion?", command: "offhand.ui.why" },
+  { label: "$(list-tree) What the model sees here", command: "offhand.ui.context" },
   { label: "$(info) Show status", command: "offhand.ui.status" },
   { label: "$(debug-restart) Restart worker", command: "offhand.ui.restartWorker" },
   { label: "$(refresh) Restart server", command: "offhand.ui.restartServer" },

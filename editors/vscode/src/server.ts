@@ -19,7 +19,11 @@ import { SECTION, serverSettings, wantsMenu } from "./settings";
 import { MORE_NOTIFICATION, STATUS_NOTIFICATION, type Status, type StatusItem } from "./status";
 
 /** Languages that the server serves, by VS Code's ids; activationEvents in package.json names the same ones. */
-const LANGUAGES = ["python"];
+const LANGUAGES = [
+  "python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "c",
+  "cpp", "java", "csharp", "ruby", "php", "lua", "shellscript", "html", "css", "sql", "yaml",
+  "toml",
+];
 
 /** A server that dies more often than this within the window (ms) is left dead. */
 const MAX_CRASHES = 3;
@@ -88,11 +92,11 @@ export class Server {
   }
 
   /** Run one of the server's own commands. */
-  async execute(command: string): Promise<unknown> {
+  async execute(command: string, ...parameters: unknown[]): Promise<unknown> {
     const client = this.client;
     if (client?.state !== State.Running) throw new Error("The Offhand server is not running.");
     try {
-      return await client.sendRequest(ExecuteCommandRequest.type, { command, arguments: [] });
+      return await client.sendRequest(ExecuteCommandRequest.type, { command, arguments: parameters });
     } catch (error) {
       if (client.state === State.Running) throw error;
       throw new Error("The Offhand server ended before it answered.");

@@ -125,6 +125,24 @@ M.why = if_set_up(function()
   end)
 end)
 
+--- Shows what the model sees at the cursor: the pieces of other files with their reasons, then the prompt.
+M.context = if_set_up(function()
+  local running = client.of(api.nvim_get_current_buf())
+  if not running then
+    client.say('no server is attached to this buffer', vim.log.levels.WARN)
+    return
+  end
+  local place = vim.lsp.util.make_position_params(0, running.offset_encoding)
+  client.execute('offhand.context', { place }, function(result)
+    local lines = report.lines(result.error or { tokens = result.tokens, snippets = result.snippets })
+    if result.prompt then
+      vim.list_extend(lines, { '' })
+      vim.list_extend(lines, vim.split(result.prompt, '\n', { plain = true }))
+    end
+    report.show('context', lines)
+  end)
+end)
+
 --- Stops the server and starts it again.
 M.restart = if_set_up(client.restart)
 

@@ -19,7 +19,10 @@ local M = {}
 ---@type offhand.Options
 M.defaults = {
   cmd = { 'offhand', 'serve' },
-  filetypes = { 'python' },
+  filetypes = {
+    'python', 'javascript', 'javascriptreact', 'typescript', 'typescriptreact', 'go', 'rust', 'c',
+    'cpp', 'java', 'cs', 'ruby', 'php', 'lua', 'sh', 'bash', 'html', 'css', 'sql', 'yaml', 'toml',
+  },
   settings = {},
   debounce_ms = 30,
   keys = {
