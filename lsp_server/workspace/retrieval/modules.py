@@ -6,6 +6,7 @@ relative to the importing file. Does not know what is in a file.
 """
 
 import itertools
+import os
 import posixpath
 import re
 from typing import Protocol
@@ -17,7 +18,8 @@ _MOST = 8
 
 
 class Paths(Protocol):
-    """What is asked of the index, see ``workspace.index``; paths as it has them, ``/`` between their parts."""
+    """What is asked of the index, see ``workspace.index``. Tails have ``/`` between their parts, paths what the system
+    has."""
 
     def paths_ending(self, tail: str) -> list[str]:
         """All whose last parts are these."""
@@ -34,7 +36,7 @@ def files(paths: Paths, about: Language, module: str, importer: str) -> list[str
         module: as the source names it.
         importer: path of the file that names it.
     """
-    stem, exact = _stem(about, module, importer)
+    stem, exact = _stem(about, module, _slashes(importer))
     found: dict[str, None] = {}
     for suffix in about.module_files:
         if suffix == "/":
@@ -43,7 +45,8 @@ def files(paths: Paths, about: Language, module: str, importer: str) -> list[str
             found.update((f"{folder}/", None) for folder in some)
             continue
         for path in paths.paths_ending((stem + suffix).lstrip("/")):
-            if path != importer and (not exact or path.lstrip("/") == (stem + suffix).lstrip("/")):
+            whole = not exact or _slashes(path).lstrip("/") == (stem + suffix).lstrip("/")
+            if path != importer and whole:
                 found[path] = None
     return sorted(found, key=lambda path: -shared(path, importer))[:_MOST]
 
@@ -78,22 +81,26 @@ def _tails(stem: str, exact: bool) -> list[str]:
 
 def beside(paths: Paths, about: Language, path: str, name: str) -> list[str]:
     """The file of a module in the package whose own file is ``path``."""
-    stem = posixpath.join(posixpath.dirname(path), name).lstrip("/")
+    stem = posixpath.join(posixpath.dirname(_slashes(path)), name).lstrip("/")
     return [
         found
         for suffix in about.module_files
         if suffix != "/"
         for found in paths.paths_ending(stem + suffix)
-        if found.lstrip("/") == stem + suffix
+        if _slashes(found).lstrip("/") == stem + suffix
     ]
 
 
 def shared(one: str, other: str) -> int:
     """Folders that two paths have in common."""
-    parts = zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)
+    parts = zip(_slashes(one).split("/")[:-1], _slashes(other).split("/")[:-1], strict=False)
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], parts))
 
 
 def called(module: str) -> str:
     """What a module is called where it is imported as a whole."""
     return re.split(r"[./:\\]+", module.rstrip("./:\\"))[-1]
+
+
+def _slashes(path: str) -> str:
+    return path.replace(os.sep, "/")

@@ -4,6 +4,7 @@ Goes by syntax and by names, not by a type checker: where the text does not say 
 like it is taken for it. Does not know what is shown of a definition.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Protocol
@@ -168,7 +169,7 @@ class Resolver:
             return [
                 Found(path, one)
                 for path, one in self._index.definitions(name)
-                if not one.owner and path.rpartition("/")[0] == folder
+                if not one.owner and os.path.dirname(path) == folder
             ]
         outline = self._outline(found.path)
         here = [Found(found.path, one) for one in _offered(outline) if one.name == name]
@@ -239,7 +240,7 @@ class Resolver:
         """What has a name anywhere at the top of a file, the nearest file first."""
         found = [Found(where, one) for where, one in self._index.definitions(name) if not one.owner]
         if len(found) > _HOMONYMS:
-            found = [one for one in found if one.path.rpartition("/")[0] == path.rpartition("/")[0]]
+            found = [one for one in found if os.path.dirname(one.path) == os.path.dirname(path)]
         return sorted(found, key=lambda one: (one.path != path, -modules.shared(one.path, path)))[:_HOMONYMS]
 
     def _alike(self, name: str) -> list[Found]:

@@ -14,7 +14,7 @@ Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with 
 shows of the file itself is left out, and secrets are. Does not know tokens, prompts or models; does not read files.
 """
 
-import posixpath
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
@@ -160,9 +160,9 @@ class _Search:
 
     def counterparts(self) -> Iterator[Piece]:
         """What the test of this file defines, or what the file of this test does."""
-        name = posixpath.basename(self._wants.path)
+        name = os.path.basename(self._wants.path)
         plain = _TEST.sub("", name)
-        stem, ending = posixpath.splitext(plain)
+        stem, ending = os.path.splitext(plain)
         if plain != name:
             names = [plain, plain[:1].lower() + plain[1:]]
         else:
@@ -175,12 +175,12 @@ class _Search:
 
     def similar(self) -> Iterator[Piece]:
         """Code with the same rare names."""
-        folder = posixpath.dirname(self._wants.path)
+        folder = os.path.dirname(self._wants.path)
         found = self._index.similar(self._near, self._wants.path, 2 * _SIMILAR, self._languages)
 
         def score(unit: tuple[str, int, int, float]) -> float:
             path, _, _, own = unit
-            edited, near = path in self._wants.recent, posixpath.dirname(path) == folder
+            edited, near = path in self._wants.recent, os.path.dirname(path) == folder
             return own * (1 + _EDITED * edited + _NEAR * near)
 
         for path, start, end, _ in sorted(found, key=score, reverse=True)[:_SIMILAR]:
