@@ -73,6 +73,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         patterns: file names, as for ``fnmatch``.
         data: files of it are data in the main, so that those of a workspace are not learnt from.
         module, function: of the PyPI package with the parser.
+        extends: another language whose queries are its own too, in front of those of its folder.
         indent_unit: columns of one level, where a file does not tell.
         line_comments: what starts a comment up to the line's end.
         spaced_comments: it does so at the line's beginning and behind white space only.
@@ -117,6 +118,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: bool = False
     module: str = ""
     function: str = "language"
+    extends: str = ""
     indent_unit: Annotated[int, Meta(ge=1, le=16)] = 4
     line_comments: tuple[_Word, ...] = ("//", "#")
     spaced_comments: bool = False
@@ -279,11 +281,11 @@ class Grammars:
             self._loaded[name] = None
             if name in self._broken:
                 raise GrammarError(self._broken[name])
-            folder = self._folder / name
+            queries: dict[str, str] = {}
             try:
-                queries = {
-                    path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.scm"))
-                }
+                for folder in filter(None, (self._languages[name].extends, name)):
+                    for path in sorted((self._folder / folder).glob("*.scm")):
+                        queries[path.stem] = queries.get(path.stem, "") + path.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise GrammarError(
                     f"A query of grammars/{name} cannot be read: {error}. Install Offhand again."
