@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Generic
 
 import msgspec
+import psutil
 
 import lsp_server
 from lsp_server.base.errors import ProtocolError
@@ -148,6 +149,14 @@ async def start(
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     return process
+
+
+def rss_mb(pid: int | None) -> float:
+    """Memory that a process has resident, in MiB; 0 when there is none."""
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / 2**20 if pid else 0.0
+    except psutil.Error:
+        return 0.0
 
 
 def crashed(exit_code: int) -> bool:

@@ -29,13 +29,7 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "-n", type=measuring.positive, default=1_000_000, help="at most so many of each file, evenly spread"
     )
     measuring.add_model(parser, several=True)
-    parser.add_argument(
-        "--json",
-        nargs="?",
-        const="-",
-        metavar="FILE",
-        help="write the result as JSON (default: standard output)",
-    )
+    measuring.add_json(parser)
     parser.set_defaults(run=run)
 
 

@@ -47,13 +47,7 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--missing", action="store_true", help="print the names that are missing, case by case"
     )
-    parser.add_argument(
-        "--json",
-        nargs="?",
-        const="-",
-        metavar="FILE",
-        help="write the result as JSON (default: standard output)",
-    )
+    measuring.add_json(parser)
     parser.set_defaults(run=run)
 
 

@@ -73,6 +73,17 @@ def add_model(parser: argparse.ArgumentParser, *, alone: bool = True, several: b
         parser.add_argument("--model", default="", help=f"{meaning} (default: the settings' model)")
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The argument that asks for JSON."""
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="write the result as JSON (default: standard output)",
+    )
+
+
 def model(which: str) -> "Model":
     """The model of a name, or in a folder.
 

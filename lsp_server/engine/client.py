@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, cast
 
 import msgspec
-import psutil
 
 from lsp_server.base import child
 from lsp_server.base.errors import ProtocolError
@@ -290,10 +289,7 @@ class WorkerClient:
     @property
     def rss_mb(self) -> float:
         """Memory that the worker has resident, in MiB; 0 while there is none."""
-        try:
-            return float(psutil.Process(self.pid).memory_info().rss) / 2**20 if self.pid else 0.0
-        except psutil.Error:
-            return 0.0
+        return child.rss_mb(self.pid)
 
     # --- one worker after the other
 

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from lsp_server.base import child
 from lsp_server.base.errors import ProtocolError
 from lsp_server.base.sourcefile import MAX_BYTES
@@ -189,10 +187,7 @@ class IndexClient:
     @property
     def rss_mb(self) -> float:
         """Memory that the indexer has resident, in MiB; 0 while there is none."""
-        try:
-            return float(psutil.Process(self.pid).memory_info().rss) / 2**20 if self.pid else 0.0
-        except psutil.Error:
-            return 0.0
+        return child.rss_mb(self.pid)
 
     # --- one indexer after the other
 
