@@ -1,11 +1,12 @@
 # demo: set up and show real completions    test: set up and run every test    lint: only the static checks
 # results: measure in WORKSPACES (folders) and keep it in results/; NAMES, in the same order, are NAME@COMMIT.
-# results-lines, results-ablation, results-models, results-memory: one of these alone
+# results-lines, results-ablation, results-models, results-memory, results-recall: one of these alone. For the last one CASES
+# may name CrossCodeEval's file as TabbyML/tabby has it, and REPOSITORIES the folder with the repositories of its cases.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast lint results results-lines results-ablation results-models results-memory workspaces editors vsix clean
+.PHONY: demo test fast lint results results-lines results-ablation results-models results-memory results-recall workspaces editors vsix clean
 
 demo: $(VENV)/ready
 	@$(BIN)/offhand demo
@@ -30,13 +31,14 @@ N ?= 200
 ABLATION_N ?= 50
 MODELS_N ?= 100
 BLOCKS ?= 40
+RECALL_N ?= 60
 MODELS ?= bundled memory=none
 TOKENS ?= 1000000 3000000
 
 # With the default settings, whatever the user's own are.
 BENCH = OFFHAND_HOME=$(CURDIR)/.cache/results $(BIN)/offhand bench
 
-results: results-lines results-ablation results-models results-memory
+results: results-lines results-ablation results-models results-memory results-recall
 
 results-lines: $(VENV)/ready workspaces
 	$(BENCH) lines $(WORKSPACES) $(addprefix --name ,$(NAMES)) -n $(N) --blocks $(BLOCKS) \
@@ -54,6 +56,9 @@ results-memory: $(VENV)/ready workspaces
 	@mkdir -p .cache
 	$(BENCH) memory $(WORKSPACES) --tokens $(TOKENS) --json > .cache/memory.json
 	mv .cache/memory.json results/memory.json
+
+results-recall: $(VENV)/ready workspaces
+	$(BENCH) recall $(WORKSPACES) $(CASES) $(addprefix --repositories ,$(REPOSITORIES)) -n $(RECALL_N) --json results/recall.json
 
 workspaces:
 	@test -n "$(WORKSPACES)" || { echo 'Name folders: make results WORKSPACES="one two"'; exit 2; }
