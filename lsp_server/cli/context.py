@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 #: What a source of pieces knows, in words.
 _SOURCES = {
     "receiver": "members of what the cursor is behind",
+    "habit": "used behind the same name elsewhere",
     "base": "what the class builds on",
     "own": "defined elsewhere in this file",
     "definition": "what a name nearby stands for",

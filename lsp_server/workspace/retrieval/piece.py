@@ -5,7 +5,7 @@ import msgspec
 from lsp_server.context.wants import Wants
 
 #: What finds pieces, see ``retrieve``.
-SOURCES = ("receiver", "base", "own", "definition", "usage", "counterpart", "similar")
+SOURCES = ("receiver", "habit", "base", "own", "definition", "usage", "counterpart", "similar")
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):

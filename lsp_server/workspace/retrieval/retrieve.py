@@ -3,6 +3,7 @@
 The sources, by what they know:
 
 - ``receiver``: the members of what the cursor is behind a member access of, and of what that builds on;
+- ``habit``: members that other code uses behind the same name, whether or not the workspace defines them;
 - ``base``: what the classes around the cursor build on;
 - ``own``: what the rest of the file defines, beyond what the prompt shows of it;
 - ``definition``: what the names near the cursor stand for;
@@ -16,6 +17,7 @@ shows of the file itself is left out, and secrets are. Does not know tokens, pro
 
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
@@ -23,7 +25,7 @@ from lsp_server.base.secrets import redacted
 from lsp_server.context.languages import Language
 from lsp_server.context.symbols import Definition
 from lsp_server.context.wants import Wants
-from lsp_server.workspace.retrieval import skeleton
+from lsp_server.workspace.retrieval import modules, skeleton
 from lsp_server.workspace.retrieval.piece import Piece
 from lsp_server.workspace.retrieval.resolve import Found, Index, Resolver
 
@@ -32,6 +34,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 #: What a source's first place is worth against the others', and how slowly that falls from place to place.
 WEIGHTS = {
     "receiver": 4.0,
+    "habit": 2.6,
     "base": 2.5,
     "own": 1.8,
     "definition": 1.5,
@@ -42,13 +45,16 @@ WEIGHTS = {
 _SLOWNESS = 3
 
 #: Names near the cursor that are looked up, definitions that are taken of each, similar units and usages.
-_NAMES, _MEANINGS, _SIMILAR, _USAGES = 60, 2, 12, 2
+_NAMES, _MEANINGS, _SIMILAR, _USAGES = 48, 2, 12, 2
 
 #: Lines after which a name near the cursor counts half, and what names below it count.
 _HALF, _BELOW = 10, 0.7
 
 #: What a similar unit counts more for each of: its file was edited lately, is in the same folder.
 _EDITED, _NEAR = 0.3, 0.2
+
+#: Units that are looked at for members behind a name, and members that are shown.
+_LOOKED_AT, _HABITS = 24, 40
 
 #: Lines of a skeleton beyond which there is a brief form.
 _LONG = 8
@@ -82,6 +88,7 @@ def retrieve(index: Searchable, wants: Wants, about: Language, without: Collecti
     search = _Search(index, wants, about)
     sources = {
         "receiver": search.receiver,
+        "habit": search.habits,
         "base": search.bases,
         "own": search.own,
         "definition": search.definitions,
@@ -109,6 +116,8 @@ class _Search:
         self._index, self._wants = index, wants
         self._languages = (about.name, *about.related)
         self._comment = next(iter(about.line_comments), "")
+        self._receivers = about.receivers
+        self._access = "|".join(map(re.escape, about.member_access)) or r"\."
         self._resolver = Resolver(index, wants, about)
         self._shown = {*_WORD.findall(wants.before), *_WORD.findall(wants.after)}
         self._near = _near(wants)
@@ -118,6 +127,28 @@ class _Search:
         """The members of what the cursor is behind a member access of."""
         found = self._resolver.chain(self._wants.receiver) if self._wants.receiver else []
         return self._skeletons(after for one in found[:_MEANINGS] for after in self._resolver.lineage(one))
+
+    def habits(self) -> Iterator[Piece]:
+        """The members that other code uses behind the same name, the most frequent first, on one line."""
+        name = re.search(r"[^\W\d]\w*$", self._wants.receiver)
+        if name is None or name[0] in self._receivers:
+            return
+        used = re.compile(rf"\b{name[0]}((?:{self._access})[^\W\d]\w*)")
+        members: Counter[str] = Counter()
+        files: Counter[str] = Counter()
+        units: Iterable[tuple[str, int, int]] = self._index.mentions(name[0], 10 * _LOOKED_AT)
+        if not units:
+            best = self._index.similar({name[0]: 1.0}, self._wants.path, _LOOKED_AT, self._languages)
+            units = [(path, start, end) for path, start, end, _ in best]
+        near = sorted(units, key=lambda unit: -modules.shared(unit[0], self._wants.path))
+        for path, start, end in near[:_LOOKED_AT]:
+            found = used.findall(self._index.text(path, start, end)) if path != self._wants.path else []
+            members.update(dict.fromkeys(found).keys())
+            files[path] += len(found)
+        if members:
+            most = [f"{name[0]}{member}" for member, _ in members.most_common(_HABITS)]
+            text = f"{self._comment} {', '.join(most)}".strip()
+            yield Piece(files.most_common(1)[0][0], text, "", 0.0)
 
     def bases(self) -> Iterator[Piece]:
         """What the classes around the cursor build on."""
