@@ -6,7 +6,7 @@ members they do not show; and even then the old ones stay if they hold most of w
 are found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -31,8 +31,9 @@ from lsp_server.workspace.retrieval.piece import Piece, Question
 #: of no use to it.
 _WAIT, _COUNT = 0.03, 0.1
 
-#: Pieces that are fitted at most, and share of the tokens that the first of them may have.
-_MOST, _LARGEST = 32, 0.8
+#: Characters of pieces that are counted for each token they may have, twice what fits; share of the tokens that the
+#: first piece may have.
+_CHARACTERS, _LARGEST = 7, 0.8
 
 #: Tokens of a piece's path that a heading shows, and those around it.
 _HEADING, _AROUND = 24, 3
@@ -145,7 +146,7 @@ async def fit(
     Returns:
         the most needed last, nearest to the cursor; ``None`` when nobody counted.
     """
-    some = pieces[:_MOST]
+    some = list(_enough(pieces, tokens * _CHARACTERS))
     paths = [Part(short_path(piece.path), limit=_HEADING) for piece in some]
     rows = [text.split("\n") for piece in some for text in (piece.text, piece.brief)]
     parts = [Part(row + "\n") for text in rows for row in text]
@@ -166,6 +167,15 @@ async def fit(
             left -= used + headings[index]
             chosen.append(Snippet(piece.path, text, piece.source, piece.score, used + headings[index]))
     return tuple(reversed(chosen))
+
+
+def _enough(pieces: Iterable[Piece], characters: int) -> Iterator[Piece]:
+    """The first pieces, until they have so many characters; a long one counts as its brief form."""
+    for piece in pieces:
+        if characters <= 0:
+            return
+        yield piece
+        characters -= len(piece.brief or piece.text)
 
 
 def _cut(rows: Sequence[str], lengths: Sequence[int], most: int) -> tuple[str, int]:
