@@ -194,6 +194,7 @@ class Seen:
         self.root = root
         self.files: set[str] = set()
         self.calls: list[Changes] = []
+        self.known: list[int] = []  # files each time that all were told
         self._news = threading.Condition()
 
     def __call__(self, changes: Changes) -> None:
@@ -215,6 +216,11 @@ class Seen:
             assert set(paths) <= self.files
             self.files -= set(paths)
             self.calls.append(Changes())
+            self._news.notify_all()
+
+    def all_told(self) -> None:
+        with self._news:
+            self.known.append(len(self.files))
             self._news.notify_all()
 
     def until(self, condition: Callable[[], bool]) -> None:
@@ -387,18 +393,15 @@ def test_it_is_said_when_all_were_told(tmp_path: Path) -> None:
     """Behind the last of them, and again after a new listing; sizes are those of files that are there."""
     root = tmp_path / "root"
     write(root, *[f"f{number}.py" for number in range(100)], "gen/b.py")
-    known: list[int] = []
     seen = Seen(root)
-    tree = WorkspaceTree(
-        [str(root)], TYPES, seen.changed, seen.removed, all_told=lambda: known.append(len(seen.files))
-    )
-    seen.until(lambda: known)
-    assert known == [101]
+    tree = WorkspaceTree([str(root)], TYPES, seen.changed, seen.removed, all_told=seen.all_told)
+    seen.until(lambda: bool(seen.known))
+    assert seen.known == [101]
     assert tree.size(str(root / "f1.py")) == 6
     assert tree.size(str(root / "f1000.py")) is None
     write(root, ".gitignore", text="gen/\n")
-    seen.until(lambda: len(known) > 1)
-    assert known[-1] == 100
+    seen.until(lambda: len(seen.known) > 1)
+    assert seen.known[-1] == 100
     tree.close()
 
 
