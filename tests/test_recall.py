@@ -67,7 +67,7 @@ def test_counting_by_hand() -> None:
     assert row.tokens == BUDGETS[0] - 10
     assert row.milliseconds == (3.0, 9.0)
     assert lacking(some, "all") == {"2": (("near",), ()), "3": (("near",), ("far",))}
-    shown = table(Recall({"set": rows(some)}, {"set": 4}, {"set": 1}, {"set": lacking(some, "all")}))
+    shown = table(Recall({"set": rows(some)}, {"set": 4}, {"set": 1}, {"set": (2, 0)}, {}))
     assert "set: 4 cases, 1 left out" in shown
     assert "2 cases, of which 0 need only names" in shown
 
@@ -86,7 +86,7 @@ def test_the_command(workspace: Path, tmp_path: Path) -> None:
     file = tmp_path / "cases.jsonl"
     file.write_text("".join(json.dumps(one) + "\n" for one in (case, gone)))
     arguments = ("bench", "recall", str(workspace), str(file), "--repositories", str(tmp_path), "-n", "3")
-    found = printed(offhand(tmp_path / "home", *arguments, "--json"))
+    found = printed(offhand(tmp_path / "home", *arguments, "--missing", "--json"))
     assert found["cases"]["cases.jsonl"] == 1
     assert found["left_out"]["cases.jsonl"] == 1
     for name in ("shop", "cases.jsonl"):

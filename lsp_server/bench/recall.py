@@ -107,13 +107,15 @@ class Recall(msgspec.Struct, frozen=True):
 
     Attributes:
         sets: by the names of workspaces or of files of cases.
-        missing: of cases that lack names in the largest prompt with all sources: the names that the workspace holds,
-            and those that it does not.
+        lacking: cases that lack names in the largest prompt with all sources, and how many of them lack only such as
+            no other file of the workspace has.
+        missing: those names, case by case: that the workspace holds, and that it does not.
     """
 
     sets: dict[str, dict[str, dict[int, Row]]]
     cases: dict[str, int]
     left_out: dict[str, int]
+    lacking: dict[str, tuple[int, int]]
     missing: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]]
 
 
@@ -251,11 +253,10 @@ def table(run: Recall) -> str:
                 f"{value:>{width}.1f}" for value, width in zip(last.milliseconds, (9, 7), strict=True)
             )
             shown.append(f"  {way:<40}{cells}{last.tokens:>12.0f}{times}")
-        missing = run.missing[name].values()
-        there = sum(bool(held) for held, _ in missing)
+        cases, unreachable = run.lacking[name]
         shown.append(
-            f"  lacking names at {BUDGETS[-1]} tokens: {len(missing)} cases, of which {len(missing) - there} need only "
-            "names that no other file of the workspace has"
+            f"  lacking names at {BUDGETS[-1]} tokens: {cases} cases, of which {unreachable} need only names that no other "
+            "file of the workspace has"
         )
         shown.append("")
     return "\n".join(shown).rstrip()

@@ -45,7 +45,7 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument("--language", default="", help="files of this language only")
     parser.add_argument("--ablation", action="store_true", help="leave out each source of context in turn")
     parser.add_argument(
-        "--missing", action="store_true", help="print the names that are missing, case by case"
+        "--missing", action="store_true", help="tell the names that are missing, case by case"
     )
     measuring.add_json(parser)
     parser.set_defaults(run=run)
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = asyncio.run(_measure(arguments))
     to_stdout = arguments.json == "-"
     print(plain_json(found).decode().rstrip("\n") if to_stdout else table(found))
-    if arguments.missing and not to_stdout:
+    if not to_stdout:
         for name, cases in found.missing.items():
             print(f"\n{name}, missing: in the workspace | nowhere else")
             for case, (there, nowhere) in cases.items():
@@ -77,7 +77,7 @@ async def _measure(arguments: argparse.Namespace) -> "Recall":
     if arguments.ablation:
         ways |= {f"all but {source}": frozenset({source}) for source in SOURCES}
         ways |= {f"only {source}": frozenset(SOURCES) - {source} for source in SOURCES}
-    run = recall.Recall({}, {}, {}, {})
+    run = recall.Recall({}, {}, {}, {}, {})
     with measuring.Progress() as progress:
         sets = [_set(place, arguments, progress) for place in arguments.places]
         progress.expect(sum(len(cases) for _, groups, _ in sets for _, cases in groups))
@@ -91,7 +91,10 @@ async def _measure(arguments: argparse.Namespace) -> "Recall":
             run.sets[name] = recall.rows(answers)
             run.cases[name] = len(answers)
             run.left_out[name] = left_out
-            run.missing[name] = recall.lacking(answers, "with all sources")
+            missing = recall.lacking(answers, "with all sources")
+            run.lacking[name] = len(missing), sum(not there for there, _ in missing.values())
+            if arguments.missing:
+                run.missing[name] = missing
     return run
 
 
