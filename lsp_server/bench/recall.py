@@ -255,8 +255,8 @@ def table(run: Recall) -> str:
             shown.append(f"  {way:<40}{cells}{last.tokens:>12.0f}{times}")
         cases, unreachable = run.lacking[name]
         shown.append(
-            f"  lacking names at {BUDGETS[-1]} tokens: {cases} cases, of which {unreachable} need only names that no other "
-            "file of the workspace has"
+            f"  lacking names at {BUDGETS[-1]} tokens: {cases} cases, of which {unreachable} need only names that no "
+            "other file of the workspace has"
         )
         shown.append("")
     return "\n".join(shown).rstrip()
