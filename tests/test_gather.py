@@ -53,7 +53,7 @@ def session() -> Any:
     return found
 
 
-def at(session: Session, text: str) -> tuple[str, ...]:
+def at(session: Session, text: str, share: Pieces = Pieces()) -> tuple[str, ...]:  # noqa: B008, a frozen value
     """The texts that are gathered for a cursor (``|``)."""
     before, behind = text.split("|")
     document = Document(URI, "python", 0, before + behind)
@@ -61,7 +61,7 @@ def at(session: Session, text: str) -> tuple[str, ...]:
     grammar = session.grammar("python")
     snapshot = snapshots.take(document, grammar, len(above) - 1, len(above[-1]))
     view = asyncio.run(look(snapshot, grammar, ()))
-    return tuple(one.text for one in asyncio.run(gather(session, view, CAPACITY, Pieces())).snippets)
+    return tuple(one.text for one in asyncio.run(gather(session, view, CAPACITY, share)).snippets)
 
 
 def piece(text: str, path: str = "/project/other.py", brief: str = "") -> Piece:
@@ -97,6 +97,17 @@ def test_what_shows_enough_stays(session: Any) -> None:
     assert at(session, "def two():\n    |\n") == first
     session.index.pieces = (piece("class Shop: ..."), piece("def open(): ..."))
     assert at(session, "def three():\n    |\n") == ("def open(): ...", "class Shop: ...")
+
+
+def test_without_room_nothing_is_asked(session: Any) -> None:
+    """A small model sees nothing of other files beside a document that fills its prompt; what stands there stays."""
+    session.index.pieces = (piece("def make(): ..."),)
+    small, long = Pieces(always=0.0, most=0.25), "x = 1\n" * 1000
+    assert at(session, f"{long}def one():\n    |\n", small) == ()
+    assert session.index.asked == []
+    assert at(session, "def one():\n    |\n", small) == ("def make(): ...",)
+    assert at(session, f"{long}def two():\n    |\n", small) == ("def make(): ...",)
+    assert len(session.index.asked) == 1
 
 
 def test_a_late_answer_changes_nothing(session: Any) -> None:

@@ -35,6 +35,9 @@ _WAIT, _COUNT = 0.03, 0.1
 #: first piece may have.
 _CHARACTERS, _LARGEST = 7, 0.8
 
+#: Tokens in which no piece has room.
+_LEAST = 40
+
 #: Tokens of a piece's path that a heading shows, and those around it.
 _HEADING, _AROUND = 24, 3
 
@@ -65,6 +68,9 @@ async def gather(session: Session, view: View, capacity: int, share: Pieces) -> 
     wants, place = wants_of(view, shown, tuple(map(path_of, session.edited))), _place(view)
     if old.place == place and (not wants.receiver or wants.receiver in old.receivers):
         return old
+    tokens = room(capacity, shown, share.always, share.most)
+    if tokens < _LEAST:
+        return old
     found = await look_for(session.index, Question(wants), _WAIT * deadline)
     if found is None:
         return old
@@ -73,9 +79,7 @@ async def gather(session: Session, view: View, capacity: int, share: Pieces) -> 
     if old.snippets and _shows(old, found):
         new = msgspec.structs.replace(old, place=place, receivers=receivers)
     else:
-        fitted = await fit(
-            session.worker, found, room(capacity, shown, share.always, share.most), _COUNT * deadline
-        )
+        fitted = await fit(session.worker, found, tokens, _COUNT * deadline)
         if fitted is None:
             return old
         new = Gathered(place, receivers, fitted)
