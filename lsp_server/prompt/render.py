@@ -47,6 +47,8 @@ def room(capacity: int, window: Window, always: float, most: float) -> int:
     needed = sum(
         (-(-len(text) // _STEP) + 1) * _STEP / CHARACTERS_PER_TOKEN for text in (window.prefix, window.suffix)
     )
+    if window.first_line:  # what is cut off has an outline
+        needed += budget(capacity).snippet
     return int(max(whole * always, min(whole * most, whole - needed)))
 
 
