@@ -78,6 +78,13 @@ def test_typing_asks_once(session: Any) -> None:
     assert len(session.index.asked) == 1
 
 
+def test_prose_asks_nothing(session: Any) -> None:
+    """In a comment what stands there stays."""
+    session.index.pieces = (piece("def make(): ..."),)
+    assert at(session, "def one():\n    # about cart.|\n") == ()
+    assert session.index.asked == []
+
+
 def test_a_new_receiver_is_looked_for(session: Any) -> None:
     """Behind a name whose members were not asked for the index is asked, once."""
     session.index.pieces = (piece("def make(): ..."),)

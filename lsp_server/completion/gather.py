@@ -63,9 +63,11 @@ async def gather(session: Session, view: View, capacity: int, share: Pieces) -> 
     old = session.gathered.get(uri, NOTHING)
     if session.index is None or session.worker is None or "retrieval" in session.without:
         return NOTHING
+    if view.context.cursor in ("comment", "docstring"):
+        return old  # prose needs no names
     deadline = session.config.deadline_ms / 1_000
     shown = seen(capacity, view, NOTHING)
-    wants, place = wants_of(view, shown, tuple(map(path_of, session.edited))), _place(view)
+    wants, place = wants_of(view, shown, tuple(map(path_of, session.recent))), _place(view)
     if old.place == place and (not wants.receiver or wants.receiver in old.receivers):
         return old
     tokens = room(capacity, shown, share.always, share.most)
@@ -97,12 +99,12 @@ async def look_for(index: IndexClient, question: Question, wait: float) -> tuple
     return None if answer is None else _ANSWER.decode(answer)
 
 
-def wants_of(view: View, shown: Window, edited: tuple[str, ...] = ()) -> Wants:
+def wants_of(view: View, shown: Window, recent: tuple[str, ...] = ()) -> Wants:
     """What a view may want from other files.
 
     Args:
         shown: what the prompt shows of the document.
-        edited: paths of the files edited lately.
+        recent: paths of the files opened or edited lately.
     """
     snapshot, scopes = view.snapshot, view.context.scopes
     line = snapshot.lines[snapshot.line][: snapshot.column]
@@ -117,7 +119,7 @@ def wants_of(view: View, shown: Window, edited: tuple[str, ...] = ()) -> Wants:
         receiver=access.receiver if access else "",
         function=next((scope.name for scope in reversed(scopes) if scope.kind == "function"), ""),
         classes=tuple(scope.name for scope in scopes if scope.kind == "class"),
-        recent=edited,
+        recent=recent,
     )
 
 

@@ -7,8 +7,8 @@ from lsp_server.completion.remember import may_be_remembered
 from lsp_server.completion.session import Session
 from lsp_server.workspace.documents import Document
 
-#: Documents that count as edited lately.
-_EDITED = 8
+#: Documents that count as opened or edited lately.
+_RECENT = 8
 
 #: Seconds without a change after which a document is told.
 _PAUSE = 0.5
@@ -17,6 +17,7 @@ _PAUSE = 0.5
 def opened(session: Session, document: Document) -> None:
     """Have a document's text count in the place of its file."""
     session.pauses.pop(document.uri, None)
+    _touched(session, document.uri)
     if session.index is not None and may_be_remembered(session, document.uri):
         session.index.override(path_of(document.uri), document.text, document.language_id)
 
@@ -24,10 +25,7 @@ def opened(session: Session, document: Document) -> None:
 def changed(session: Session, document: Document) -> None:
     """Tell the document's text once nobody writes in it."""
     _cancel(session, document.uri)
-    session.edited[document.uri] = None
-    session.edited.move_to_end(document.uri)
-    while len(session.edited) > _EDITED:
-        session.edited.popitem(last=False)
+    _touched(session, document.uri)
     if session.index is not None:
         loop = asyncio.get_running_loop()
         session.pauses[document.uri] = loop.call_later(_PAUSE, opened, session, document)
@@ -38,6 +36,13 @@ def closed(session: Session, uri: str) -> None:
     _cancel(session, uri)
     if session.index is not None:
         session.index.release(path_of(uri))
+
+
+def _touched(session: Session, uri: str) -> None:
+    session.recent[uri] = None
+    session.recent.move_to_end(uri)
+    while len(session.recent) > _RECENT:
+        session.recent.popitem(last=False)
 
 
 def _cancel(session: Session, uri: str) -> None:

@@ -101,7 +101,7 @@ async def picture(
         raise EngineError("There is no engine that could count tokens. Run 'offhand doctor'.")
     gathered, took = NOTHING, 0.0
     shown = seen(capacity, view, NOTHING)
-    wants = wants_of(view, shown, tuple(map(path_of, session.edited)))
+    wants = wants_of(view, shown, tuple(map(path_of, session.recent)))
     if session.index is not None and without is not None:
         began = time.perf_counter()
         question = Question(wants, tuple(sorted(without)))

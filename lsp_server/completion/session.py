@@ -132,7 +132,7 @@ class Session:
         self.closing: set[asyncio.Task[None]] = set()
         self.ignored: dict[str, bool] = {}
         self.gathered: dict[str, Gathered] = {}
-        self.edited: OrderedDict[str, None] = OrderedDict()
+        self.recent: OrderedDict[str, None] = OrderedDict()
         self.deleted: deque[list[str]] = deque()
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.speculation: asyncio.Task[None] | None = None

@@ -18,7 +18,7 @@ class Wants(msgspec.Struct, frozen=True, array_like=True):
             is behind none.
         function: name of the function around the cursor; empty outside of any.
         classes: names of the classes around the cursor, outermost first.
-        recent: paths of the files edited lately.
+        recent: paths of the files opened or edited lately.
     """
 
     path: str

@@ -9,7 +9,7 @@ The sources, by what they know:
 - ``definition``: what the names near the cursor stand for;
 - ``usage``: code that calls the function which is being written;
 - ``counterpart``: what the test of this file, or the file of this test, defines;
-- ``similar``: syntax units with the same rare names (BM25), the more so in files edited lately or nearby.
+- ``similar``: syntax units with the same rare names (BM25), the more so in files opened or edited lately, or nearby.
 
 Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with a weight of its own. What the prompt
 shows of the file itself is left out, and secrets are. Does not know tokens, prompts or models; does not read files.
@@ -50,8 +50,8 @@ _NAMES, _MEANINGS, _SIMILAR, _USAGES = 48, 2, 12, 2
 #: Lines after which a name near the cursor counts half, and what names below it count.
 _HALF, _BELOW = 10, 0.7
 
-#: What a similar unit counts more for each of: its file was edited lately, is in the same folder.
-_EDITED, _NEAR = 0.3, 0.2
+#: What a similar unit counts more for each of: its file was opened or edited lately, is in the same folder.
+_RECENT, _NEAR = 0.3, 0.2
 
 #: Units that are looked at for members behind a name, and members that are shown.
 _LOOKED_AT, _HABITS = 24, 40
@@ -211,8 +211,8 @@ class _Search:
 
         def score(unit: tuple[str, int, int, float]) -> float:
             path, _, _, own = unit
-            edited, near = path in self._wants.recent, os.path.dirname(path) == folder
-            return own * (1 + _EDITED * edited + _NEAR * near)
+            recent, near = path in self._wants.recent, os.path.dirname(path) == folder
+            return own * (1 + _RECENT * recent + _NEAR * near)
 
         for path, start, end, _ in sorted(found, key=score, reverse=True)[:_SIMILAR]:
             yield Piece(path, self._index.text(path, start, end).strip("\n"), "", 0.0)
