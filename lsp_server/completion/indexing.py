@@ -34,6 +34,7 @@ def changed(session: Session, document: Document) -> None:
 def closed(session: Session, uri: str) -> None:
     """Let what is on disk count again."""
     _cancel(session, uri)
+    session.gathered.pop(uri, None)
     if session.index is not None:
         session.index.release(path_of(uri))
 

@@ -28,6 +28,7 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
         await stop_engine(session)
         session.cache.clear()
         session.remembered.clear()
+        session.gathered.clear()
         session.trouble = ""
         try:
             model = await asyncio.get_running_loop().run_in_executor(
