@@ -103,6 +103,7 @@ def test_doctor(tmp_path: Path) -> None:
         "settings",
         "model",
         "engine",
+        "grammars",
         "index",
         "state",
         "learnt",

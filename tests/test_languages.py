@@ -9,6 +9,7 @@ import pytest
 from lsp_server.base.config import Config
 from lsp_server.base.errors import GrammarError
 from lsp_server.base.text import split_lines
+from lsp_server.cli import doctor
 from lsp_server.completion.session import Session
 from lsp_server.context.extract import extract
 from lsp_server.context.languages import Grammars, Language, Nodes
@@ -158,3 +159,12 @@ def test_a_language_is_added_by_a_folder() -> None:
     ]
     assert context.imports == ('wash("shore")',)
     assert context.names == ("level", "height", "flood")
+
+
+def test_doctor_names_a_grammar_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser that is not installed is a note with its package's name, not a fault."""
+    monkeypatch.setitem(sys.modules, "tree_sitter_go", None)
+    check = doctor._grammars()
+    assert check.level == "warning"
+    assert "tree-sitter-go" in check.text
+    assert check.advice

@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         _settings(),
         *_model(),
         *asyncio.run(_engine()),
+        _grammars(),
         asyncio.run(_index()),
         _writable(),
         _learnt(),
@@ -161,6 +162,26 @@ async def _engine() -> list[Check]:
     if speed < _SLOW:
         return [Check("engine", "warning", text, "Slow: close other programs, or choose a smaller model.")]
     return [Check("engine", "ok", text)]
+
+
+def _grammars() -> Check:
+    """Load the parser and the queries of every language."""
+    from lsp_server.base.errors import GrammarError
+    from lsp_server.context.languages import Grammars
+
+    try:
+        grammars = Grammars()
+    except OffhandError as error:
+        return Check("grammars", "error", str(error), "Install Offhand again.")
+    faults = []
+    for name in grammars.names:
+        try:
+            grammars.load(name)
+        except GrammarError as error:
+            faults.append(str(error))
+    if faults:
+        return Check("grammars", "warning", " ".join(faults), "Until then those languages are read as text.")
+    return Check("grammars", "ok", f"{len(grammars.names)} languages")
 
 
 async def _index() -> Check:

@@ -243,6 +243,11 @@ class Grammars:
             else:
                 self._languages[name] = about
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All languages that have a folder, usable or not."""
+        return tuple(sorted({*self._languages, *self._broken}))
+
     def name(self, language: str) -> str | None:
         """The language's name, given its name or one of the editors' ids; ``None`` when it is unknown."""
         if language in self._languages or language in self._broken:
