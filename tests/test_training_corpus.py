@@ -14,6 +14,8 @@ from cases import Case, parametrize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("rensa", reason="no rensa: pip install -c constraints.txt -e '.[train]'")
+
 from lsp_server.base.errors import TrainingError
 from lsp_server.training.corpus import build, filters, licences, local, never, scrub, trim
 from lsp_server.training.corpus.copyright import Copyright
