@@ -47,6 +47,9 @@ _SLOWNESS = 3
 #: Names near the cursor that are looked up, definitions that are taken of each, similar units and usages.
 _NAMES, _MEANINGS, _SIMILAR, _USAGES = 48, 2, 12, 2
 
+#: Of the best unit's score, what another must have to be shown.
+_WORTH = 0.5
+
 #: Lines after which a name near the cursor counts half, and what names below it count.
 _HALF, _BELOW = 10, 0.7
 
@@ -214,7 +217,9 @@ class _Search:
             recent, near = path in self._wants.recent, os.path.dirname(path) == folder
             return own * (1 + _RECENT * recent + _NEAR * near)
 
-        for path, start, end, _ in sorted(found, key=score, reverse=True)[:_SIMILAR]:
+        best = max((one[3] for one in found), default=0.0)
+        worth = [one for one in found if one[3] >= _WORTH * best]
+        for path, start, end, _ in sorted(worth, key=score, reverse=True)[:_SIMILAR]:
             yield Piece(path, self._index.text(path, start, end).strip("\n"), "", 0.0)
 
     def _skeletons(self, found: Iterable[Found], public: bool = False) -> Iterator[Piece]:
