@@ -140,15 +140,16 @@ def test_without_an_index_there_is_nothing(session: Any) -> None:
 @pytest.mark.parametrize(
     ("tokens", "expected"),
     [
-        (100, ["second", "a b c\nd e f\ng h i"]),
-        (16, ["second", "a b c\nd e f"]),
-        (8, ["second"]),
+        (100, ["second", "a b\nc d\ne f\ng h"]),
+        (17, ["second", "a b\nc d\ne f\ng h"]),
+        (14, ["a b\nc d\ne f"]),
+        (12, ["second"]),
         (4, []),
     ],
 )
 def test_pieces_are_cut_at_line_ends(tokens: int, expected: list[str]) -> None:
     """As many lines as the tokens allow, the most needed piece nearest to the cursor; none that is cut to nothing."""
-    some = (piece("a b c\nd e f\ng h i", "/p/a.py"), piece("second", "/p/b.py"))
+    some = (piece("a b\nc d\ne f\ng h", "/p/a.py"), piece("second", "/p/b.py"))
     found = asyncio.run(fit(Worker(), some, tokens, 1.0))  # type: ignore[arg-type]
     assert found is not None
     assert [one.text for one in found] == expected

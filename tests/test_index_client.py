@@ -245,6 +245,18 @@ async def test_questions_overtake_files(project: Path) -> None:
         assert index.progress.size.files == 1504
 
 
+async def test_prose_needs_no_code(project: Path) -> None:
+    """A language whose files offer nothing to others gets nothing of theirs either."""
+    async with running(project) as index:
+        index.tell(files(project))
+        await until(lambda: index.settled)
+        for language, found in (("python", True), ("markdown", False), ("yaml", False)):
+            wants = Wants("/elsewhere", language, 0, "lion_sleeps", "", receiver="lion_sleeps")
+            answer = await index.ask(msgspec.msgpack.encode(Question(wants)), 30.0)
+            assert answer is not None
+            assert bool(msgspec.msgpack.decode(answer, type=list[Piece])) is found, language
+
+
 async def test_nonsense_costs_the_answer_only(project: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A question that cannot be read is answered with nothing, and said in the log."""
     async with running(project) as index:

@@ -35,6 +35,9 @@ _WAIT, _COUNT = 0.03, 0.1
 #: first piece may have.
 _CHARACTERS, _LARGEST = 7, 0.8
 
+#: Rows that must be left of a piece, if it had so many.
+_FEWEST = 3
+
 #: Tokens in which no piece has room.
 _LEAST = 40
 
@@ -185,9 +188,12 @@ def _enough(pieces: Iterable[Piece], characters: int) -> Iterator[Piece]:
 
 
 def _cut(rows: Sequence[str], lengths: Sequence[int], most: int) -> tuple[str, int]:
-    """The first rows that have no more tokens than that, and how many they have."""
+    """The first rows that have no more tokens than that, and how many they have; nothing where those are too few to
+    say anything."""
     used = count = 0
     while count < len(rows) and used + lengths[count] <= most:
         used += lengths[count]
         count += 1
+    if count < min(_FEWEST, len(rows)):
+        return "", 0
     return "\n".join(rows[:count]).rstrip(), used

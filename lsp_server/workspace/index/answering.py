@@ -2,7 +2,6 @@
 
 import msgspec
 
-from lsp_server.context.languages import UNKNOWN
 from lsp_server.workspace.index.index import Index
 from lsp_server.workspace.retrieval.piece import Question
 from lsp_server.workspace.retrieval.retrieve import retrieve
@@ -11,11 +10,12 @@ _QUESTION = msgspec.msgpack.Decoder(Question)
 
 
 def answer(index: Index, wants: bytes) -> bytes:
-    """The pieces of other files that a cursor needs: a ``Question`` in, a list of ``Piece`` out.
+    """The pieces of other files that a cursor needs: a ``Question`` in, a list of ``Piece`` out; none in prose and data.
 
     Raises:
         msgspec.DecodeError: it is no question.
     """
     question = _QUESTION.decode(wants)
-    about = index.reader.about(question.wants.language) or UNKNOWN
-    return msgspec.msgpack.encode(retrieve(index, question.wants, about, question.without))
+    about = index.reader.described(question.wants.language)
+    found = [] if about is None else retrieve(index, question.wants, about, question.without)
+    return msgspec.msgpack.encode(found)

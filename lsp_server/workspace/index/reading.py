@@ -68,10 +68,10 @@ class Reader:
         language = self._types.language(basename(path))
         return None if status is None or language is None else Contents(path, *status, language)
 
-    def about(self, language: str) -> Language | None:
-        """What is known of a language, by its name; ``None`` without a grammar."""
+    def described(self, language: str) -> Language | None:
+        """What is known of a language, by its name, if it is one whose files offer something to others."""
         grammar = self._grammar(language)
-        return grammar.about if grammar else None
+        return grammar.about if grammar and grammar.symbols else None
 
     @staticmethod
     def status(path: str) -> tuple[int, int] | None:
