@@ -10,7 +10,7 @@ _QUESTION = msgspec.msgpack.Decoder(Question)
 
 
 def answer(index: Index, wants: bytes) -> bytes:
-    """The pieces of other files that a cursor needs: a ``Question`` in, a list of ``Piece`` out; none in prose and data.
+    """The pieces of other files that a cursor needs: a ``Question`` in, a list of ``Piece`` out; none in prose or data.
 
     Raises:
         msgspec.DecodeError: it is no question.
