@@ -19,7 +19,7 @@ from lsp_server.bench.files import Source, Workspace
 from lsp_server.bench.languages import LANGUAGES, Spoken, of_file
 from lsp_server.bench.lines import Case, Without, ask_in
 from lsp_server.bench.report import Product
-from lsp_server.bench.sample import Place
+from lsp_server.bench.sample import Place, spread
 from lsp_server.bench.table import percent
 from lsp_server.completion.remember import forget, learn
 from lsp_server.completion.session import Session
@@ -243,9 +243,7 @@ def _row(cases: Sequence[Case]) -> Row:
 
 def asked(holes: Sequence[Hole], most: int) -> list[Hole]:
     """Those that are asked: where something but white space is missing, at most so many, evenly spread."""
-    left = [hole for hole in holes if hole.answer.strip()]
-    step = max(1.0, len(left) / most)
-    return [left[int(index * step)] for index in range(min(most, len(left)))]
+    return spread([hole for hole in holes if hole.answer.strip()], most)
 
 
 def table(run: Infilling) -> str:

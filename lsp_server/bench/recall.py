@@ -18,7 +18,7 @@ from lsp_server.bench.figures import Share, share
 from lsp_server.bench.files import Source, Workspace, read, sources
 from lsp_server.bench.infilling import Hole
 from lsp_server.bench.languages import Spoken, names
-from lsp_server.bench.sample import Place, sample
+from lsp_server.bench.sample import Place, sample, spread
 from lsp_server.bench.sample import hole as without_answer
 from lsp_server.bench.table import percent
 from lsp_server.completion import snapshot as snapshots
@@ -133,8 +133,7 @@ def cross_file(sources: Sequence[Source], number: int, seed: int) -> list[Case]:
         foreign = case.needed - own
         if foreign and all(files.get(name, 0) > 1 for name in foreign):
             found.append(case)
-    step = max(1.0, len(found) / number)
-    return [found[int(index * step)] for index in range(min(number, len(found)))]
+    return spread(found, number)
 
 
 def of_hole(hole: Hole, root: Path) -> Case:
@@ -258,5 +257,11 @@ def table(run: Recall) -> str:
             f"  lacking names at {BUDGETS[-1]} tokens: {cases} cases, of which {unreachable} need only names that no "
             "other file of the workspace has"
         )
+        shown.append("")
+    for name, missing in run.missing.items():
+        shown.append(f"{name}, missing: in the workspace | nowhere else")
+        shown += [
+            f"  {case}: {' '.join(there)} | {' '.join(nowhere)}" for case, (there, nowhere) in missing.items()
+        ]
         shown.append("")
     return "\n".join(shown).rstrip()

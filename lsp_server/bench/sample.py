@@ -11,7 +11,7 @@ import heapq
 import random
 from collections import Counter, deque
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ from lsp_server.base.text import content
 from lsp_server.bench.blocks import blocks
 from lsp_server.bench.files import Source, read
 from lsp_server.bench.languages import CodeLine, code_lines
+
+Item = TypeVar("Item")
 
 Kind = Literal["rest", "whole", "block", "hole"]
 
@@ -72,6 +74,12 @@ def sample(sources: Sequence[Source], rest: int, whole: int, seed: int, block: i
     files = [_File(source, seed) for source in sources]
     chosen = [*_draw(files, "rest", rest), *_draw(files, "whole", whole), *_draw(files, "block", block)]
     return sorted(chosen, key=lambda place: (place.source.name, place.line, place.kind))
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many items, evenly spread over all there are."""
+    step = max(1.0, len(items) / most)
+    return [items[int(index * step)] for index in range(min(most, len(items)))]
 
 
 class _File:

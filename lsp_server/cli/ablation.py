@@ -31,14 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     from lsp_server.bench.report import plain_json
 
     ablation = asyncio.run(_measure(arguments))
-    to_stdout = arguments.json == "-"
-    print(plain_json(ablation).decode().rstrip("\n") if to_stdout else table(ablation))
-    measuring.write_all(
-        (
-            (None if to_stdout else arguments.json, lambda: plain_json(ablation)),
-            (arguments.update, lambda: plain_json(ablation, ("median_ms",))),
-            (arguments.picture, lambda: picture(ablation).encode()),
-        )
+    measuring.show(
+        arguments.json,
+        lambda: table(ablation),
+        lambda: plain_json(ablation),
+        (arguments.update, lambda: plain_json(ablation, ("median_ms",))),
+        (arguments.picture, lambda: picture(ablation).encode()),
     )
     return 0
 

@@ -100,13 +100,11 @@ def _show(report: "Report", cases: "list[Case]", arguments: argparse.Namespace) 
     from lsp_server.bench.report import to_json
     from lsp_server.bench.table import table
 
-    to_stdout = arguments.json == "-"
-    print(to_json(report).decode().rstrip("\n") if to_stdout else table(report))
-    measuring.write_all(
-        (
-            (None if to_stdout else arguments.json, lambda: to_json(report)),
-            (arguments.update, lambda: to_json(report, kept=True)),
-            (arguments.cases, lambda: b"".join(msgspec.json.encode(case) + b"\n" for case in cases)),
-            (arguments.picture, lambda: picture(report).encode()),
-        )
+    measuring.show(
+        arguments.json,
+        lambda: table(report),
+        lambda: to_json(report),
+        (arguments.update, lambda: to_json(report, kept=True)),
+        (arguments.cases, lambda: b"".join(msgspec.json.encode(case) + b"\n" for case in cases)),
+        (arguments.picture, lambda: picture(report).encode()),
     )

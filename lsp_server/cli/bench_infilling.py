@@ -39,9 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lsp_server.bench.report import plain_json
 
     found = asyncio.run(_measure(arguments))
-    to_stdout = arguments.json == "-"
-    print(plain_json(found).decode().rstrip("\n") if to_stdout else table(found))
-    measuring.write_all(((None if to_stdout else arguments.json, lambda: plain_json(found)),))
+    measuring.show(arguments.json, lambda: table(found), lambda: plain_json(found))
     return 0
 
 

@@ -47,13 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
     models, cases = asyncio.run(_measure(arguments))
     if arguments.update:
         models = together(models, _kept(arguments.update))
-    to_stdout = arguments.json == "-"
-    print(plain_json(models).decode().rstrip("\n") if to_stdout else table(models))
-    measuring.write_all(
-        (
-            (None if to_stdout else arguments.json, lambda: plain_json(models)),
-            (arguments.update, lambda: plain_json(models)),
-        )
+    measuring.show(
+        arguments.json,
+        lambda: table(models),
+        lambda: plain_json(models),
+        (arguments.update, lambda: plain_json(models)),
     )
     if arguments.cases:
         for (label, way), mine in cases.items():

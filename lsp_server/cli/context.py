@@ -26,6 +26,9 @@ _SOURCES = {
     "similar": "code with the same rare names",
 }
 
+#: A smaller prompt has no room for a line (tokens).
+_LEAST = 128
+
 _BOLD, _DIM, _BLUE, _GREEN, _END = "\033[1m", "\033[2m", "\033[34m", "\033[32m", "\033[0m"
 
 
@@ -79,10 +82,6 @@ async def _draw(arguments: argparse.Namespace) -> "Picture":
         document = session.documents.get(snapshot.uri)
         assert document is not None
         return await picture_at(session, document, snapshot.line, snapshot.column, arguments.tokens or 0)
-
-
-#: A smaller prompt has no room for a line (tokens).
-_LEAST = 128
 
 
 def _checkout(file: Path) -> Path:

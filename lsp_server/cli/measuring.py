@@ -132,13 +132,7 @@ def models(arguments: "Sequence[str] | None") -> "dict[str, tuple[Config, Model 
 
 def add_outputs(parser: argparse.ArgumentParser, *, picture: bool = True) -> None:
     """The arguments that say where the report goes."""
-    parser.add_argument(
-        "--json",
-        nargs="?",
-        const="-",
-        metavar="FILE",
-        help="write the report as JSON (default: standard output)",
-    )
+    add_json(parser)
     if picture:
         parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the report")
     parser.add_argument(
@@ -249,6 +243,27 @@ def write_all(files: "Sequence[tuple[str | Path | None, Callable[[], bytes]]]") 
                 write(Path(path), make())
     except OSError as error:
         raise OffhandError(f"{error.filename} cannot be written: {error.strerror}.") from error
+
+
+def show(
+    where: str | None,
+    text: "Callable[[], str]",
+    data: "Callable[[], bytes]",
+    *others: "tuple[str | Path | None, Callable[[], bytes]]",
+) -> None:
+    """Print a result, and write the files asked for.
+
+    Args:
+        where: what ``--json`` was given: JSON is printed in the place of the text, or written to a file beside it.
+        text, data: make the two forms.
+        others: more files, as for ``write_all``.
+
+    Raises:
+        OffhandError: a file cannot be written.
+    """
+    to_stdout = where == "-"
+    print(data().decode().rstrip("\n") if to_stdout else text())
+    write_all(((None if to_stdout else where, data), *others))
 
 
 class Progress:

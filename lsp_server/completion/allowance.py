@@ -23,9 +23,8 @@ class Allowance:
         before = self._sizes.pop(path, None)
         self._left += before or 0
         if size is None or size > self._left:
-            return (
-                before is not None
-            )  # it has to look, and finds that there is nothing, or that it is too much now
+            # Of one that it knows it has to look, and finds that there is nothing, or that it is too much now.
+            return before is not None
         self._sizes[path] = size
         self._left -= size
         return True

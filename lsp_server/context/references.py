@@ -4,7 +4,8 @@ Asks ``grammars/<language>/references.scm``, of which each pattern captures one 
 ``@type``, ``@base`` or ``@name`` (a name of which no more is known, as in code that is being written), maybe with
 ``@receiver``: what it is reached through. A name that is also captured as ``@defined`` is no reference.
 
-Does not know what any name means. Pure.
+Retrieval does not ask it yet: it takes every name near the cursor for one that is used. Does not know what any name
+means. Pure.
 """
 
 from typing import Literal, cast, get_args

@@ -67,7 +67,7 @@ class Resolver:
         self._wants = wants
         self._about = about
         self._own = index.outline(wants.path) or Outline()
-        self._imports = _bound(self._own)
+        self._bindings: dict[str, dict[str, Import]] = {}
         self._types: dict[str, list[tuple[int, str]]] = {}
         for one in self._own.types:
             self._types.setdefault(one.name, []).append((one.at, one.type))
@@ -78,7 +78,7 @@ class Resolver:
     @property
     def imported(self) -> frozenset[str]:
         """The names that the file's imports bind."""
-        return frozenset(self._imports)
+        return frozenset(self._bound(self._wants.path))
 
     def chain(self, text: str) -> list[Found]:
         """What the value of an expression like ``self.model.layers[0]`` is an instance of, or the module or class
@@ -144,6 +144,15 @@ class Resolver:
             known = self._outlines[path] = self._index.outline(path) or Outline()
         return known
 
+    def _bound(self, path: str) -> dict[str, Import]:
+        """The imports of a file by the names that they bind."""
+        bound = self._bindings.get(path)
+        if bound is None:
+            imports = [one for one in self._outline(path).imports if one.name != "*"]
+            bound = {one.alias or one.name or modules.called(one.module): one for one in imports}
+            self._bindings[path] = bound
+        return bound
+
     def _meant(self, name: str, path: str) -> list[Found]:
         """What a name means in a file."""
         dotted = re.split(r"[.:\\]+", name)
@@ -152,9 +161,9 @@ class Resolver:
             for step in dotted[1:]:
                 found = [after for one in found for after in self._within(one, step)]
             return found or self._nearest(dotted[-1], path)
-        outline = self._outline(path)
-        here = [Found(path, one) for one in outline.definitions if one.name == name and not one.owner]
-        bound = self._imports if path == self._wants.path else _bound(outline)
+        definitions = self._outline(path).definitions
+        here = [Found(path, one) for one in definitions if one.name == name and not one.owner]
+        bound = self._bound(path)
         if not here and name in bound:
             here = self._imported(bound[name], path)
         return here or self._nearest(name, path)
@@ -171,11 +180,10 @@ class Resolver:
                 for path, one in self._index.definitions(name)
                 if not one.owner and os.path.dirname(path) == folder
             ]
-        outline = self._outline(found.path)
-        here = [Found(found.path, one) for one in _offered(outline) if one.name == name]
+        here = [Found(found.path, one) for one in _offered(self._outline(found.path)) if one.name == name]
         if here:
             return here
-        bound = _bound(outline)
+        bound = self._bound(found.path)
         if name in bound:
             return self._imported(bound[name], found.path)
         return [Found(path) for path in modules.beside(self._index, self._about, found.path, name)]
@@ -248,7 +256,7 @@ class Resolver:
         plain = name.strip("_").replace("_", "").lower()
         if len(plain) < _SIMILAR:
             return []
-        for bound, statement in self._imports.items():
+        for bound, statement in self._bound(self._wants.path).items():
             if bound[:1].isupper() and bound.lower().endswith(plain):
                 found = [one for one in self._imported(statement, self._wants.path) if one.is_class]
                 if found:
@@ -261,15 +269,6 @@ def _offered(outline: Outline) -> list[Definition]:
     """What a file has at its top, and what it puts into tables there, as Lua's modules do."""
     tables = {one.name for one in outline.definitions if one.kind == "variable" and not one.owner}
     return [one for one in outline.definitions if not one.owner or one.owner in tables]
-
-
-def _bound(outline: Outline) -> dict[str, Import]:
-    """The imports of a file by the names that they bind."""
-    bound: dict[str, Import] = {}
-    for one in outline.imports:
-        if one.name != "*":
-            bound[one.alias or one.name or modules.called(one.module)] = one
-    return bound
 
 
 def _without_brackets(text: str) -> str:

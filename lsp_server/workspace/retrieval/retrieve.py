@@ -15,6 +15,7 @@ Fused by reciprocal rank (Cormack, Clarke and Buettcher 2009), each source with 
 shows of the file itself is left out, and secrets are. Does not know tokens, prompts or models; does not read files.
 """
 
+import itertools
 import os
 import re
 from collections import Counter
@@ -183,14 +184,13 @@ class _Search:
     def usages(self) -> Iterator[Piece]:
         """Code that calls the function around the cursor."""
         name = self._wants.function
-        calls = re.compile(rf"\b{re.escape(name)}\s*\(") if name else None
-        found = 0
-        for path, start, end in self._index.mentions(name, 20) if calls else ():
-            if path != self._wants.path and found < _USAGES:
-                text = self._index.text(path, start, end)
-                if calls is not None and calls.search(text):
-                    found += 1
-                    yield Piece(path, text.strip("\n"), "", 0.0)
+        if not name:
+            return
+        calls = re.compile(rf"\b{re.escape(name)}\s*\(")
+        elsewhere = (unit for unit in self._index.mentions(name, 20) if unit[0] != self._wants.path)
+        units = ((path, self._index.text(path, start, end)) for path, start, end in elsewhere)
+        for path, text in itertools.islice((unit for unit in units if calls.search(unit[1])), _USAGES):
+            yield Piece(path, text.strip("\n"), "", 0.0)
 
     def counterparts(self) -> Iterator[Piece]:
         """What the test of this file defines, or what the file of this test does."""

@@ -1,4 +1,4 @@
-"""What is shown of a definition: its signature and the first words of its documentation; of a class, its members' too.
+"""What is shown of a definition: its signature; of a class, its members' too.
 
 Cuts source text at the borders that an outline names. Does not know why it is shown.
 """
