@@ -51,12 +51,16 @@ class Fake:
     def evaluate(self, ids: Sequence[int], keep: int) -> Logits:
         """See ``Engine.evaluate``."""
         self._take(ids, keep)
-        return self._predict(len(self._ids))
+        return self._predict()
 
     def evaluate_all(self, ids: Sequence[int], keep: int) -> Logits:
         """See ``Engine.evaluate_all``."""
         self._take(ids, keep)
-        return np.stack([self._predict(keep + count) for count in range(1, len(ids) + 1)])
+        rows, every = [], self._ids
+        for length in range(keep + 1, len(every) + 1):
+            self._ids = every[:length]
+            rows.append(self._predict())
+        return np.stack(rows)
 
     def _take(self, ids: Sequence[int], keep: int) -> None:
         if not 0 <= keep <= len(self._ids) or not ids or keep + len(ids) > self.context:
@@ -69,9 +73,8 @@ class Fake:
         self._ids += ids
         self.worked += len(ids)
 
-    def _predict(self, length: int) -> Logits:
-        """The logits behind the first ``length`` tokens."""
-        seen = np.array(self._ids[:length])
+    def _predict(self) -> Logits:
+        seen = np.array(self._ids)
         logits = np.full(self.vocabulary, _UNSEEN, dtype=np.float32)
         logits[self._end] = 0.5
         # Candidates: the token at each place, by how the tokens before it agree.

@@ -26,8 +26,9 @@ _WHEELS = {
     "win32": ("llama-cpp-py-sync", "0.11548", "llama_cpp_py_sync/llama.dll"),
 }
 
-#: What both say of themselves.
+#: What both say of themselves; and the build of llama.cpp, for what is remembered of it.
 _VERSION = b"0.6.0-dev"
+BUILD = "b11549"
 
 #: The wheels are built for x86 processors with these, and die by a signal on others.
 _CPU_FLAGS = frozenset(("avx2", "fma", "f16c", "bmi2"))
@@ -270,8 +271,8 @@ def load() -> Library:
         ) from error
     if distribution.version != version:
         raise EngineError(
-            f"Version {distribution.version} of the package {name} is installed; Offhand knows llama.cpp's interface as it "
-            f"is in {version}. Install Offhand again, with the exact versions that it asks for."
+            f"Version {distribution.version} of the package {name} is installed; Offhand knows llama.cpp's interface "
+            f"as it is in {version}. Install Offhand again, with the exact versions that it asks for."
         )
     if missing := _missing_flags():
         raise EngineError(f"This processor lacks {', '.join(missing)}, which the prebuilt llama.cpp needs.")

@@ -17,9 +17,8 @@ from lsp_server.base.errors import Aborted, EngineError, ModelError
 from lsp_server.engine.backends import llama_api
 from lsp_server.engine.protocol import Capabilities, Logits
 
-#: Tokens that are evaluated at once. What an aborted evaluation had done before its last so many stays; more are not
-#: faster (measured).
-_BATCH = 128
+#: Tokens that are evaluated at once: an aborted evaluation loses at most so many. More are not faster (measured).
+_BATCH = 64
 
 #: The one that all tokens belong to.
 _SEQUENCE = 0
@@ -112,6 +111,16 @@ class LlamaCpp:
             )
         self._memory = library.get_memory(self._context)
 
+    def use_flash(self, flash: bool) -> None:
+        """Choose how attention is computed; the cache is made anew and empty.
+
+        Raises:
+            ModelError: there is no memory for it.
+        """
+        self._library.free(self._context)
+        self._context, self.evaluated = None, 0
+        self._open(flash)
+
     # --- evaluating
 
     def evaluate(self, ids: Sequence[int], keep: int) -> Logits:
@@ -120,10 +129,11 @@ class LlamaCpp:
         for start in range(0, len(ids), _BATCH):
             part = ids[start : start + _BATCH]
             self._decode(part, keep + start, rows=1 if start + _BATCH >= len(ids) else 0)
-        return self._rows(1)[0]
+        row: Logits = self._rows(1)[0]
+        return row
 
     def evaluate_all(self, ids: Sequence[int], keep: int) -> Logits:
-        """See ``Engine.evaluate_all``. A view as with ``evaluate`` for up to 128 tokens, a copy for more."""
+        """See ``Engine.evaluate_all``. A view as with ``evaluate`` for up to 64 tokens, a copy for more."""
         self._begin(ids, keep)
         if len(ids) <= _BATCH:
             self._decode(ids, keep, rows=len(ids))
@@ -197,7 +207,7 @@ class LlamaCpp:
         self.evaluated = 0
         self._library.memory_clear(self._memory, False)
         read = self._library.state_seq_set_data(self._context, state, len(state), _SEQUENCE)
-        if read != len(state):
+        if not state or read != len(state):
             self._library.memory_clear(self._memory, False)
             raise EngineError("llama.cpp does not take back the state of its cache: it is damaged.")
         self.evaluated = self._library.memory_seq_pos_max(self._memory, _SEQUENCE) + 1
@@ -246,9 +256,10 @@ class _Batch:
     def fill(self, ids: Sequence[int], start: int, rows: int) -> llama_api.Batch:
         """Tokens behind ``start`` others, the last ``rows`` of them with logits; valid until it is filled again."""
         count = len(ids)
-        self._tokens[:count] = ids
-        self._places[:count] = range(start, start + count)
-        self._wanted[:count] = [0] * (count - rows) + [1] * rows
+        self._tokens[:count] = list(ids)
+        self._places[:count] = list(range(start, start + count))
+        ctypes.memset(self._wanted, 0, count)
+        ctypes.memset(ctypes.addressof(self._wanted) + count - rows, 1, rows)
         self._batch.n_tokens = count
         return self._batch
 
