@@ -39,9 +39,7 @@ _FIM = {
 
 #: Ways to cut text whose tokenizers put the beginning-of-text token first unless the file says otherwise.
 _BEGIN = frozenset(
-    (
-        "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano tekken chameleon gemma4"
-    ).split()
+    {"llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken"}
 )
 
 
