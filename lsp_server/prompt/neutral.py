@@ -17,9 +17,9 @@ def neutralise(text: str, specials: Collection[str]) -> str:
     own) is left out.
 
     Args:
-        specials: texts of the special tokens, and whatever else must not be in the text.
+        specials: texts of the special tokens, and whatever else must not be in the text. Blank ones do not count.
     """
-    names = sorted(filter(None, specials), key=len, reverse=True)
+    names = sorted(filter(str.strip, specials), key=len, reverse=True)
     if not names:
         return text
     pattern = re.compile("|".join(map(re.escape, names)))

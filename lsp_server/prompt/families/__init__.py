@@ -120,6 +120,9 @@ class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"unknown or twice there: {', '.join(sorted(unknown)) or self.prompt}")
         if not self.prompt.endswith(("{before}", "{line}")) or ("above" in slots) != ("line" in slots):
             raise ValueError("a prompt ends with {before}, or has {above} and ends with {line}")
+        used = {self.tokens[role] for role in roles}
+        if not all(used <= {*one.has} for one in self.vocabularies):
+            raise ValueError("a vocabulary of this family may lack a token of its prompt")
         if not inside or not self.file.endswith(("{text}", "{commented}", "{text}<file>")):
             raise ValueError("a piece of a file ends with its text")
 
