@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shapes import identity, shapes, tokenizer, vocabulary
 
 from lsp_server.base.errors import ModelError
+from lsp_server.base.neutral import neutralise
 from lsp_server.base.parts import Part
 from lsp_server.base.text import split_lines
 from lsp_server.completion.filters import special_tokens
@@ -19,7 +20,6 @@ from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.prompt import families
 from lsp_server.prompt.families import Identity, identify
-from lsp_server.prompt.neutral import neutralise
 from lsp_server.prompt.render import About, budget, render
 from lsp_server.prompt.window import Window, window
 
@@ -252,10 +252,18 @@ def test_a_damaged_row_is_refused() -> None:
     import msgspec
 
     row = 'models = ""\nsource = ""\nvocabularies = []\ntokens = {}\nfile = "{text}"\nprompt = "%s"\n'
-    for prompt in ("<no>{before}", "{nothing}{before}", "{before}{behind}", "{above}{before}", "{line}", ""):
+    for prompt in (
+        "<no>{before}",
+        "{nothing}{before}",
+        "{before}{behind}",
+        "{above}\\n{before}",
+        "\\n{line}",
+        " {before}",
+        "",
+    ):
         with pytest.raises(msgspec.ValidationError):
             msgspec.toml.decode(row % prompt, type=families.Family)
-    assert msgspec.toml.decode(row % "a < b {before}", type=families.Family).prompt == "a < b {before}"
+    assert msgspec.toml.decode(row % "a < b\\n{before}", type=families.Family).prompt == "a < b\n{before}"
     lacking = (row % "<a>{before}").replace("tokens = {}", "tokens = { a = 'x' }")
     assert msgspec.toml.decode(lacking, type=families.Family).tokens == {"a": "x"}
     with pytest.raises(msgspec.ValidationError, match="lack"):
