@@ -87,7 +87,7 @@ def remarks(vocabulary: Vocabulary) -> tuple[str, ...]:
                 "predict worse than it could.",
             )
         return ()
-    return pieces.remarks(vocabulary, _special(vocabulary, frozenset()))
+    return pieces.remarks(vocabulary)
 
 
 def _special(vocabulary: Vocabulary, names: Collection[str]) -> frozenset[int]:
