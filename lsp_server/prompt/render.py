@@ -202,8 +202,8 @@ def render(
 class _Writer:
     """Parts that are put together.
 
-    Literal text is tokenised together with the text behind it, as it was in training. Only line ends behind something
-    that is filled in are parts of their own, so that their tokens do not depend on it.
+    Literal text is tokenised together with the text behind it in its line, as it was in training. Line ends behind
+    something that is filled in are parts of their own, so that their tokens do not depend on it.
     """
 
     def __init__(self, row: Family, about: About, files: Sequence[tuple[str, Part]] = ()) -> None:
@@ -248,9 +248,13 @@ class _Writer:
                 self._flush()
                 self.parts.append(Part(ends, limit=len(ends)))
             literal = rest
+        if literal and self._literal.endswith("\n"):
+            self._flush()
         self._literal += literal
 
     def _text(self, part: Part) -> None:
+        if self._literal.endswith("\n"):
+            self._flush()
         limit = part.limit + _size(self._literal) if part.limit else 0
         self.parts.append(msgspec.structs.replace(part, text=self._literal + part.text, limit=limit))
         self._literal = ""
