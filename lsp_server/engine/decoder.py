@@ -87,7 +87,9 @@ class Decoder:
         """
         ids: list[int] = []
         for part in parts[:-1]:
-            ids += self._special(part) if part.special else limited(self.tokenizer.encode(part.text), part)
+            ids += (
+                self._special(part) if part.special else limited(self.tokenizer.encode_kept(part.text), part)
+            )
         if not parts or parts[-1].special:
             return ids + [token for part in parts[-1:] for token in self._special(part)], b""
         if not healing:
