@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: What code has little of, so that such tokens are learnt too.
 ODD = (
-    "it's we're I'LL don't x2 3.14 1234567 0x1F école École ÉCOLE naïve straße Привет мир 你好世界。函数（参数）、"
-    "こんにちは カタカナ 한국어 नमस्ते 🎉🎉 👩‍💻 a\u0301b \u00a0 \u3000 \u200b ½ ² ① ٣ “quoted” – — … \t\t\t \r\n\r\n"
-    "~~~ ==== ---- //// \\\\ ``` <|x|> [[a]] {{b}} $(c) @d #e %f ^g &h *i"
+    "it's we're I'LL don't x2 3.14 1234567 0x1F école École ÉCOLE naïve straße Привет мир 你好世界。"
+    "函数\uff08参数\uff09、こんにちは カタカナ 한국어 नमस्ते 🎉🎉 👩‍💻 a\u0301b \u00a0 \u3000 \u200b ½ ² ① ٣ “quoted” \u2013 — … "
+    "\t\t\t \r\n\r\n~~~ ==== ---- //// \\\\ ``` <|x|> [[a]] {{b}} $(c) @d #e %f ^g &h *i"
 )
 
 Kind = Literal["gpt2", "llama"]
