@@ -14,6 +14,7 @@ from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.base.parts import Part, limited
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.mixture import Mixture, Weights
+from lsp_server.engine.memory.segment import REACH
 from lsp_server.engine.memory.store import Matches, Memory, View
 from lsp_server.engine.protocol import Engine, Logits
 from lsp_server.engine.tokenizer import Tokenizer
@@ -76,6 +77,7 @@ class Decoder:
         self.tokenizer = tokenizer
         self.memory = memory or Memory(tokenizer.vocabulary)
         self.cached: list[int] = []
+        self._seam = (0, 0)
         self.ends = frozenset(tokenizer.special[name] for name in end_tokens)
         self.weights = weights or mixture.weights()
         self._mixture = Mixture(self.weights)
@@ -95,8 +97,15 @@ class Decoder:
             EngineError: a part names a special token that the model does not have.
         """
         ids: list[int] = []
+        above, self._seam = 0, (0, 0)
         for part in parts[:-1]:
-            ids += self._special(part) if part.special else limited(self.tokenizer.encode(part.text), part)
+            ids += (
+                self._special(part) if part.special else limited(self.tokenizer.encode_kept(part.text), part)
+            )
+            if part.continued:
+                above = len(ids)
+        if above:
+            self._seam = above, len(ids)
         if not parts or parts[-1].special:
             return ids + [token for part in parts[-1:] for token in self._special(part)], b""
         if not healing:
@@ -160,7 +169,7 @@ class Decoder:
         if not len(candidates):
             return []
         network = self.network(logits)
-        matches = view.matches(self.cached)
+        matches = view.matches(self.read(self.cached))
         probabilities = self._mixture.mix(network, matches, familiar)
         offered = probabilities[candidates]
         total = float(offered.sum())
@@ -176,6 +185,13 @@ class Decoder:
             for index in best
             if offered[index] > 0
         ]
+
+    def read(self, ids: list[int]) -> list[int]:
+        """What the memory goes by of the ids of a prompt, the last that ``prompt_ids`` was asked for, and of those
+        behind it: the end of the text before the place, without what stands between the lines above and the cursor's.
+        """
+        above, behind = self._seam
+        return ids[max(0, above - REACH) : above] + ids[behind:] if behind else ids
 
     def network(self, logits: Logits) -> npt.NDArray[np.float64]:
         """The network's distribution over the tokens that may be said."""
