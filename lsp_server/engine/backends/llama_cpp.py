@@ -21,6 +21,9 @@ from lsp_server.engine.protocol import Capabilities, Logits
 #: More are not faster, and with fewer than 64 flash attention takes a slower way (measured).
 _BATCH = {False: 32, True: 64}
 
+#: A list that ends at once: no graphics card is asked for anything.
+_NO_DEVICES = (ctypes.c_void_p * 1)(None)
+
 #: The one that all tokens belong to.
 _SEQUENCE = 0
 
@@ -40,14 +43,14 @@ class LlamaCpp:
         context: int,
         threads: int,
         *,
-        flash: bool = True,
+        flash: bool = False,
         library: llama_api.Library | None = None,
     ) -> None:
         """Load a model.
 
         Args:
             context: tokens that the KV cache shall hold.
-            flash: attention in one fused step, or in several.
+            flash: attention in one fused step, or in several: see ``engine.flash``.
             library: the loaded library; opened if none is given.
 
         Raises:
@@ -76,6 +79,7 @@ class LlamaCpp:
             raise ModelError(f"Model file {model} does not exist. Choose another model.")
         params = library.model_default_params()
         params.n_gpu_layers = 0
+        params.devices = ctypes.addressof(_NO_DEVICES)
         library.complaints.clear()
         self._model = library.model_load_from_file(os.fsencode(model), params)
         if not self._model:
