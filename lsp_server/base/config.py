@@ -29,9 +29,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "auto"
     threads: Annotated[
-        int,
-        Meta(description="CPU threads for the model. More than 1 is slower on a busy machine.", ge=1, le=64),
-    ] = 1
+        Literal["auto"] | Annotated[int, Meta(ge=1, le=64)],
+        Meta(
+            description="CPU threads for the model; 'auto' takes 1 for a small one, and for a larger one as many as "
+            "are fast while other programs run. A number is kept, however slow it makes a busy machine."
+        ),
+    ] = "auto"
     multiline: Annotated[
         Literal["auto", "never"],
         Meta(

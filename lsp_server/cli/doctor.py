@@ -11,11 +11,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from lsp_server.base.errors import OffhandError
+
+if TYPE_CHECKING:
+    from lsp_server.engine.messages import Threads
 
 _EDITORS = {
     "nvim": "Neovim",
@@ -151,8 +154,9 @@ async def _engine() -> list[Check]:
             speed = done.tokens / max(done.decode_ms, 1e-3) * 1_000
             note = worker.loaded.note
             text = (
-                f"{worker.loaded.engine}, {session.config.threads} thread(s): loaded in {loaded_ms:.0f} ms, "
+                f"{worker.loaded.engine}, {_threads(done.threads)}: loaded in {loaded_ms:.0f} ms, "
                 f"{prompt_speed:.0f} prompt tokens/s, {speed:.0f} tokens/s, {worker.rss_mb:.0f} MB"
+                f"{'. ' + done.threads.why if done.threads and done.threads.why else ''}"
             )
     except OffhandError as error:
         return [
@@ -167,6 +171,15 @@ async def _engine() -> list[Check]:
     if speed < _SLOW:
         return [Check("engine", "warning", text, "Slow: close other programs, or choose a smaller model.")]
     return [Check("engine", "ok", text)]
+
+
+def _threads(used: "Threads | None") -> str:
+    """How many evaluate; fewer for single tokens than for prompts, maybe."""
+    if used is None:
+        return "no threads of its own"
+    if used.token == used.prompt:
+        return f"{used.token} thread{'s' * (used.token > 1)}"
+    return f"{used.token} and for prompts {used.prompt} threads"
 
 
 def _grammars() -> Check:

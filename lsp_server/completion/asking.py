@@ -117,6 +117,7 @@ async def ask(
             path_of(view.snapshot.uri),
             session.familiar(view.context.language),
             tuple(stage for stage in session.without if stage != "filters" and stage != "retrieval"),
+            speculative,
             partial,
         )
     )
@@ -175,6 +176,7 @@ def _finished(
     if finished.error:
         raise Nothing(f"the engine failed: {finished.error}")
     session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
+    session.threads = finished.threads or session.threads
     trace.tokens = {
         "prompt": finished.prompt_tokens,
         "reused": finished.reused_tokens,

@@ -25,7 +25,7 @@ from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Gathered, Snapshot, Suggestion
 from lsp_server.context.languages import Grammar, Grammars
 from lsp_server.engine.client import WorkerClient
-from lsp_server.engine.messages import Stage
+from lsp_server.engine.messages import Stage, Threads
 from lsp_server.models.store import Model
 from lsp_server.workspace.documents import Documents
 from lsp_server.workspace.index.client import IndexClient
@@ -120,6 +120,7 @@ class Session:
         self.without: frozenset[Stage | Literal["retrieval", "filters"]] = frozenset()
         self.adaptation = Adaptation()
         self.metrics = Metrics()
+        self.threads: Threads | None = None  # of the engine, when it answered last
         self.traces: deque[Trace] = deque(maxlen=_TRACES)
         self.shown: OrderedDict[int, Shown] = OrderedDict()
         self.standing: list[Standing] = []
@@ -241,6 +242,7 @@ class Session:
             "engine": loaded.engine if loaded else self.config.engine,
             "engine_note": loaded.note if loaded else "",
             "threads": self.config.threads,
+            "threads_used": msgspec.to_builtins(self.threads),
             "requests": metrics.requests,
             "shown": metrics.shown,
             "accepted": metrics.accepted,

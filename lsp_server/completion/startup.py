@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 
+from lsp_server.base import cores
 from lsp_server.base.errors import OffhandError
 from lsp_server.completion import gate
 from lsp_server.completion.remember import learn
@@ -89,7 +90,8 @@ def load_message(session: Session, model: Model) -> Load:
         tokenizer=str(model.tokenizer_file),
         sha256=manifest.model.sha256,
         context=manifest.context_length,
-        threads=session.config.threads,
+        threads=0 if session.config.threads == "auto" else session.config.threads,
+        cores=cores.usable(),
         special_tokens=manifest.special_tokens,
         end_tokens=manifest.end_tokens,
         mixture=str(model.mixture_file or ""),

@@ -130,6 +130,7 @@ class WorkerClient:
         document: str = "",
         familiar: bool = True,
         without: tuple[Stage, ...] = (),
+        speculative: bool = False,
         on_partial: Callable[[Partial], None] | None = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still starting.
@@ -141,6 +142,7 @@ class WorkerClient:
             document: that is being written, as ``remember`` has it.
             familiar: the model was trained on the document's language.
             without: only for benchmarks.
+            speculative: nobody waits for it.
             on_partial: called with what there is of a running block, whenever a line is complete.
 
         Returns:
@@ -157,7 +159,7 @@ class WorkerClient:
             self._heard = loop.time()
         id, answer = self._requests.add(on_partial)
         try:
-            worker.send(Complete(id, parts, stop, max_tokens, left, document, familiar, without))
+            worker.send(Complete(id, parts, stop, max_tokens, left, document, familiar, without, speculative))
         except ProtocolError as error:
             self._requests.forget(id)
             self.last_failure = str(error)

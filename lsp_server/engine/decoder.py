@@ -3,6 +3,7 @@
 Knows which token is how likely, not where a completion begins or ends; no process, no file, no clock.
 """
 
+import contextlib
 import math
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.mixture import Mixture, Weights
 from lsp_server.engine.memory.segment import REACH
 from lsp_server.engine.memory.store import Matches, Memory, View
+from lsp_server.engine.pace import Pace
 from lsp_server.engine.protocol import Engine, Logits
 from lsp_server.engine.tokenizer import Tokenizer
 
@@ -45,7 +47,10 @@ class Decoder:
         memory: what is mixed into the network's distribution.
         ends: ids of the tokens that end a completion.
         weights: of the mixture of both.
+        pace: chooses the engine's threads; ``None`` leaves them as they are.
     """
+
+    pace: Pace | None = None
 
     def __init__(
         self,
@@ -139,7 +144,8 @@ class Decoder:
         """
         del self.cached[keep:]
         try:
-            logits = self.engine.evaluate(ids, keep)
+            with self.pace.timed(len(ids)) if self.pace else contextlib.nullcontext():
+                logits = self.engine.evaluate(ids, keep)
         except Aborted:
             self.cached = [*self.cached, *ids][: self.engine.evaluated]
             raise

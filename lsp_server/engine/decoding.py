@@ -272,6 +272,7 @@ class _Run:
             tokens=self._tokens,
             prompt_ms=(self._prompted - self._started) * 1000,
             decode_ms=(now - self._prompted) * 1000,
+            threads=self._decoder.pace.threads() if self._decoder.pace else None,
         )
 
 

@@ -32,6 +32,7 @@ from lsp_server.engine.messages import (
     ToServer,
 )
 from lsp_server.engine.opening import open_engine
+from lsp_server.engine.pace import pace_of
 from lsp_server.engine.tokenizer import Tokenizer
 
 
@@ -70,6 +71,7 @@ class Desk:
         try:
             engine, name, note = open_engine(request, alone)
             decoder = Decoder(engine, alone.tokenizer, request.end_tokens, alone.memory, alone.weights)
+            decoder.pace = pace_of(engine, request.threads, request.cores)
         except OffhandError as error:
             answer = Opened(alone, None, LoadFailed(str(error)))
         except MemoryError:
@@ -133,6 +135,8 @@ class Desk:
         with self._reader.at_rest():
             if self._model is not None:
                 self._model.engine.resume()
+                if self._model.pace is not None:
+                    self._model.pace.heed = not request.speculative
                 with self._inbox.stopping(request.id, self._model.engine.abort):
                     finished = complete(
                         self._model,

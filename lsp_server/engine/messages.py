@@ -48,7 +48,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
         tokenizer: path of its ``tokenizer.json``.
         sha256: of the model file; the worker checks it before native code sees the file.
         context: tokens that the KV cache holds.
-        threads: for decoding.
+        threads: for evaluating; 0 for as many as the model's size and the machine's load make good.
+        cores: of the processor that the worker may use, for that choice.
         special_tokens: name to id.
         end_tokens: names of the special tokens that end a completion.
         delay_ms: only for ``fake``: how long one evaluation takes.
@@ -67,6 +68,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     delay_ms: float = 0.0
     otherwise: str = ""
     mixture: str = ""
+    cores: int = 1
 
 
 class Complete(msgspec.Struct, frozen=True, tag="complete"):
@@ -81,6 +83,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
         document: name of the document that is being written, as ``Remember`` has it.
         familiar: the model was trained on the document's language.
         without: only for benchmarks.
+        speculative: nobody waits for it: other programs, and real requests, go first.
     """
 
     id: int
@@ -91,6 +94,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
     document: str = ""
     familiar: bool = True
     without: tuple[Stage, ...] = ()
+    speculative: bool = False
 
 
 class Fit(msgspec.Struct, frozen=True, tag="fit"):
@@ -214,6 +218,20 @@ class Written(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
+class Threads(msgspec.Struct, frozen=True):
+    """How many threads an engine uses.
+
+    Attributes:
+        token: for single tokens.
+        prompt: for several at once.
+        why: they are fewer than they could be, for people; empty where they are not.
+    """
+
+    token: int
+    prompt: int
+    why: str = ""
+
+
 class Finished(msgspec.Struct, frozen=True, tag="finished"):
     """A completion.
 
@@ -226,6 +244,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
         reused_tokens: of these, how many stood in the KV cache already.
         tokens: generated tokens, those of ``others`` and of abandoned tries included.
         prompt_ms, decode_ms: wall time of the two stages.
+        threads: of the engine; ``None`` where it has none of its own.
         error: set when the engine failed; then ``text`` is empty.
     """
 
@@ -240,6 +259,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     tokens: int = 0
     prompt_ms: float = 0.0
     decode_ms: float = 0.0
+    threads: Threads | None = None
     error: str = ""
 
 

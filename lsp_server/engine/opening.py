@@ -49,14 +49,14 @@ def _open(request: Load, alone: Decoder) -> Engine:
         _check(model, request.sha256)
         from lsp_server.engine.backends.ctransformers import CTransformers
 
-        return CTransformers(model, request.context, request.threads)
+        return CTransformers(model, request.context, threads=1)
     if request.engine == "llama_cpp":
         _check(model, request.sha256)
         from lsp_server.engine import flash
         from lsp_server.engine.backends.llama_cpp import LlamaCpp
 
         known = flash.known(request.sha256)
-        engine = LlamaCpp(model, request.context, request.threads, flash=known is True)
+        engine = LlamaCpp(model, request.context, request.threads or 1, flash=known is True)
         if known is None:
             flash.settle(engine, request.sha256)
         return engine

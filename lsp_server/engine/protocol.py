@@ -23,6 +23,8 @@ class Capabilities(msgspec.Struct, frozen=True):
         all_rows: has ``evaluate_all``, so that drafts can be verified in one batch.
         abort: a running evaluation can be stopped from another thread.
         snapshots: has ``snapshot`` and ``restore``.
+        sleeps: its threads sleep while they wait for one another, in the environment that the worker is started with.
+            Where they spin a second thread costs seconds a token beside other programs, and there must be none.
     """
 
     network: bool = True
@@ -30,6 +32,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     all_rows: bool = False
     abort: bool = False
     snapshots: bool = False
+    sleeps: bool = False
 
 
 class Engine(Protocol):

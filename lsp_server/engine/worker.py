@@ -10,9 +10,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from lsp_server.base.framing import frame
+from lsp_server.base.priority import give_way
 from lsp_server.engine.desk import Desk
 from lsp_server.engine.inbox import Inbox, Opened
 from lsp_server.engine.messages import Fit, Forget, Learn, Load, Remember, ToServer
@@ -50,6 +52,8 @@ def main(protocol: BinaryIO) -> None:
 def serve(inbox: Inbox, send: Callable[[ToServer], None]) -> None:
     """Answer one message after the other, for ever."""
     desk = Desk(inbox, send)
+    # Of low priority for good, as a thread cannot rise again; it and the main thread take turns.
+    below = ThreadPoolExecutor(1, "speculation", initializer=give_way)
     while True:
         arrived, message = inbox.next()
         if isinstance(message, Load):
@@ -65,5 +69,8 @@ def serve(inbox: Inbox, send: Callable[[ToServer], None]) -> None:
         elif isinstance(message, Fit):
             send(desk.fit(message))
         else:
-            send(desk.answer(message, arrived))
+            if message.speculative:
+                send(below.submit(desk.answer, message, arrived).result())
+            else:
+                send(desk.answer(message, arrived))
             inbox.done(message.id)

@@ -25,7 +25,7 @@ class Fake:
         worked: tokens that were evaluated so far, for tests that count.
     """
 
-    capabilities = Capabilities(all_rows=True, abort=True, snapshots=True)
+    capabilities = Capabilities(all_rows=True, abort=True, snapshots=True, sleeps=True)
     parameters = 0
 
     def __init__(self, vocabulary: int, context: int, end: int, delay_ms: float = 0.0) -> None:

@@ -35,7 +35,7 @@ class LlamaCpp:
         evaluated: see ``Engine.evaluated``.
     """
 
-    capabilities = Capabilities(all_rows=True, abort=True, snapshots=True)
+    capabilities = Capabilities(all_rows=True, abort=True, snapshots=True, sleeps=True)
 
     def __init__(
         self,

@@ -5,20 +5,17 @@ what in them may be is decided by ``base.sourcefile``.
 """
 
 import contextlib
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
+from lsp_server.base.priority import give_way
 from lsp_server.base.sourcefile import readable_text
 from lsp_server.engine.memory.store import Memory
 from lsp_server.engine.tokenizer import Tokenizer
 
 #: Tokens that are learnt at once: few enough that the first files are known soon, enough that merging stays cheap.
 _FIRST_BATCH, _BATCH = 50_000, 400_000
-
-#: How much the system prefers other threads to this one (Unix nice).
-_NICENESS = 10
 
 
 class Reader:
@@ -65,10 +62,7 @@ class Reader:
         self._waiting.put(None)
 
     def _run(self) -> None:
-        with contextlib.suppress(
-            AttributeError, OSError
-        ):  # of a single thread only on Linux, and never vital
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        give_way()
         batch: list[tuple[str, list[list[int]]]] = []
         tokens, read, enough = 0, 0, _FIRST_BATCH
         while True:
