@@ -46,7 +46,8 @@ class Do(msgspec.Struct, frozen=True, tag="do"):
 
     Attributes:
         tokens: of the prompt, or in front of what is timed.
-        times: single tokens; or of a batch; milliseconds until an abort; or threads.
+        times: single tokens; or of a batch; milliseconds until an abort; or threads, 0 for those
+            that the worker would take.
     """
 
     step: Step
@@ -66,10 +67,15 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Took(msgspec.Struct, frozen=True, tag="took"):
-    """What something took in milliseconds, and the memory that the process had afterwards (MiB)."""
+    """What something took in milliseconds, and the memory that the process had afterwards (MiB).
+
+    Attributes:
+        threads: that the next token will have; 0 where that is not chosen but fixed.
+    """
 
     times: tuple[float, ...]
     rss: float
+    threads: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -111,7 +117,9 @@ class Loaded(msgspec.Struct, frozen=True):
     """One way to run an engine, while the machine is idle and while it is not.
 
     Attributes:
+        threads: 0 where they are chosen by what was measured, as the worker does.
         waiting: what its threads do while they wait for one another; empty for one thread.
+        chosen: where they are chosen, how many there were at the end of the idle and of the busy time.
         idle, busy: of a token: the median and the 95th percentile (ms).
         ratio: of the two 95th percentiles.
     """
@@ -122,6 +130,7 @@ class Loaded(msgspec.Struct, frozen=True):
     idle: tuple[float, float]
     busy: tuple[float, float]
     ratio: float
+    chosen: tuple[int, int] = (0, 0)
 
 
 class Child:
@@ -262,8 +271,9 @@ def under_load(
     """Time single tokens while nothing else runs, then beside programs that take all the processor time they get.
 
     Args:
-        loads: one for each engine; their threads do not count: one is tried, and two, which wait for each other
-            passively (asleep) or, where the engine's threads are OpenMP's, actively (spinning).
+        loads: one for each engine; their threads do not count: one is tried, as many as the worker chooses, and two,
+            which wait for each other passively (asleep) or, where the engine's threads are OpenMP's, actively
+            (spinning).
         hogs: how many such programs.
 
     Raises:
@@ -272,7 +282,7 @@ def under_load(
     ways = [
         (msgspec.structs.replace(load, threads=threads), waiting)
         for load in loads
-        for threads, waiting in ((1, "passive"), (2, "passive"), (2, "active"))
+        for threads, waiting in ((1, "passive"), (2, "passive"), (2, "active"), (0, "passive"))
     ]
     with contextlib.ExitStack() as stack:
         children = []
@@ -281,30 +291,36 @@ def under_load(
             engine.do("threads", times=load.threads)
             children.append(engine)
         say("tokens while nothing else runs")
-        idle = _tokens(children)
+        idle, calmly = _tokens(children)
         with _hogs(hogs):
             say(f"tokens beside {hogs} busy programs")
-            busy = _tokens(children)
+            busy, chosen = _tokens(children)
     return [
         Loaded(
             load.engine,
             load.threads,
-            waiting if load.threads > 1 else "",
+            "" if load.threads == 1 else waiting,
             _two(calm),
             _two(pressed),
             round(_two(pressed)[1] / _two(calm)[1], 2),
+            counts,
         )
-        for (load, waiting), calm, pressed in zip(ways, idle, busy, strict=True)
+        for (load, waiting), calm, pressed, counts in zip(
+            ways, idle, busy, zip(calmly, chosen, strict=True), strict=True
+        )
     ]
 
 
-def _tokens(children: Sequence[Child]) -> list[list[float]]:
-    """Times of single tokens (ms), of each process."""
+def _tokens(children: Sequence[Child]) -> tuple[list[list[float]], list[int]]:
+    """Times of single tokens (ms), of each process; the threads that each has at the end, where it chooses them."""
     found: list[list[float]] = [[] for _ in children]
+    threads = [0 for _ in children]
     for _ in range(_LOAD_TURNS):
-        for times, engine in zip(found, children, strict=True):
-            times += engine.do("token", DEPTH // 2, _LOAD_TOKENS).times
-    return found
+        for place, engine in enumerate(children):
+            took = engine.do("token", DEPTH // 2, _LOAD_TOKENS)
+            found[place] += took.times
+            threads[place] = took.threads
+    return found, threads
 
 
 @contextlib.contextmanager
@@ -364,6 +380,8 @@ def load_table(loaded: Sequence[Loaded]) -> str:
 
 def _way(one: Loaded) -> str:
     waiting = f", waiting {one.waiting}" if one.waiting else ""
+    if not one.threads:
+        return f"{one.engine}, auto: {one.chosen[0]} idle, {one.chosen[1]} busy"
     return f"{one.engine}, {one.threads} thread{'s' * (one.threads > 1)}{waiting}"
 
 

@@ -1,5 +1,6 @@
 """The process in which ``bench.engine`` has one engine work: it does what it is told, and tells how long that took."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.messages import Load
 from lsp_server.engine.opening import open_engine
+from lsp_server.engine.pace import Pace, pace_of
 from lsp_server.engine.protocol import Engine
 from lsp_server.engine.tokenizer import Tokenizer
 
@@ -37,6 +39,11 @@ def main(protocol: BinaryIO) -> None:
         protocol.flush()
 
 
+#: Single tokens are not gone on with for longer than this (s), if there are a few: beside busy programs threads that spin
+#: may take seconds for each.
+_ENOUGH_S, _A_FEW = 2.0, 4
+
+
 class _Child:
     """The engine, and what is asked of it."""
 
@@ -45,6 +52,7 @@ class _Child:
         self._load: Load
         self._alone: Decoder
         self._state = b""
+        self._pace: Pace | None = None
 
     def open(self, load: Load) -> Ready:
         tokenizer = Tokenizer(Path(load.tokenizer), load.special_tokens)
@@ -65,7 +73,8 @@ class _Child:
             "threads": self._threads,
         }
         times = steps[message.step](message)
-        return Took(tuple(times), psutil.Process().memory_info().rss / 2**20)
+        threads = self._pace.threads().token if self._pace else 0
+        return Took(tuple(times), psutil.Process().memory_info().rss / 2**20, threads)
 
     def _ids(self, count: int) -> list[int]:
         """Some tokens; which ones is no matter for the time they take."""
@@ -73,7 +82,11 @@ class _Child:
 
     def _fill(self, tokens: int) -> None:
         if self._engine.evaluated < tokens:
-            self._engine.evaluate(self._ids(tokens), 0)
+            with self._timed(tokens):
+                self._engine.evaluate(self._ids(tokens), 0)
+
+    def _timed(self, tokens: int) -> contextlib.AbstractContextManager[None]:
+        return self._pace.timed(tokens) if self._pace else contextlib.nullcontext()
 
     def _reload(self, message: Do) -> list[float]:
         self._engine.close()
@@ -88,10 +101,13 @@ class _Child:
 
     def _token(self, message: Do) -> list[float]:
         self._fill(message.tokens)
-        times = []
+        times: list[float] = []
         for place, token in enumerate(self._ids(message.times)):
+            if len(times) >= _A_FEW and sum(times) > _ENOUGH_S * 1000:
+                break
             begun = time.perf_counter()
-            self._engine.evaluate([token], message.tokens + place)
+            with self._timed(1):
+                self._engine.evaluate([token], message.tokens + place)
             times.append(_since(begun))
         return times
 
@@ -131,7 +147,12 @@ class _Child:
         return times
 
     def _threads(self, message: Do) -> list[float]:
-        self._engine.set_threads(message.times)
+        """Fix their number, or have it chosen as the worker does."""
+        self._pace = None
+        if message.times:
+            self._engine.set_threads(message.times)
+        else:
+            self._pace = pace_of(self._engine, 0, self._load.cores)
         return []
 
 

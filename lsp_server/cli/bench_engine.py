@@ -30,7 +30,8 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "--under-load",
         type=measuring.positive,
         metavar="N",
-        help="in place of all that: the time of a token alone and beside N busy programs, with one thread and with two",
+        help="in place of all that: the time of a token alone and beside N busy programs, with one thread, with two, "
+        "and with as many as Offhand chooses",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
