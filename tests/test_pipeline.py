@@ -8,7 +8,7 @@ import pytest
 from lsp_server.base.config import Config
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion import startup
-from lsp_server.completion.pipeline import complete
+from lsp_server.completion.pipeline import complete, speculate
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.engine.messages import Finished, Step, Stop, Written
@@ -24,10 +24,12 @@ class Saying:
         self.finished = finished
         self.asked = 0
         self.stop: Stop | None = None
+        self.speculative: list[bool] = []
 
-    async def complete(self, _parts: Any, stop: Stop, *_arguments: Any) -> Finished:
+    async def complete(self, _parts: Any, stop: Stop, *arguments: Any) -> Finished:
         self.asked += 1
         self.stop = stop
+        self.speculative.append(arguments[5])
         return self.finished
 
     def remember(self, document: str, pieces: tuple[str, ...]) -> None:
@@ -61,6 +63,16 @@ async def ask(session: Session, text: str, *, invoked: bool = False) -> tuple[st
     trace = Trace(1, snapshot.path, line + 1, 1, "inline")
     suggestion = await complete(session, snapshot, trace)
     return suggestion.text if suggestion else None, trace
+
+
+async def test_speculation_says_so() -> None:
+    """The worker computes at low priority what nobody waits for, and only that; what it wrote is counted apart."""
+    one = session(written("values)", -0.1))
+    await ask(one, "def f(values):\n    return len(")
+    document = one.documents.open(URI + "2", "python", 0, "def g(values):\n    return len(")
+    await speculate(one, snapshots.take(document, one.grammar("python"), 1, 15, invoked=False))
+    assert cast("Any", one.worker).speculative == [False, True]
+    assert one.metrics.speculated_tokens == 3
 
 
 async def test_the_likeliest_that_passes_the_filters_is_shown() -> None:

@@ -218,6 +218,7 @@ async def test_lookahead_answers_what_follows_acceptance(shared: RawClient) -> N
     assert item is not None
     assert item["insertText"] == "return result"
     assert (await shared.command("offhand.why"))[0]["source"] == "speculated"
+    assert (await shared.command("offhand.status"))["threads_used"] == {"token": 1, "prompt": 1, "why": ""}
 
 
 async def test_the_rest_of_the_file_is_remembered(shared: RawClient) -> None:

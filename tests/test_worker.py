@@ -1,5 +1,6 @@
 """The worker process, spoken to byte by byte: clean pipes, clean ends, nothing imported that it must not have."""
 
+import contextlib
 import json
 import os
 import struct
@@ -15,6 +16,7 @@ import pytest
 from bundled import MODEL, complete_message, load_message, tokenizer
 
 from lsp_server.base.framing import LENGTH, MAX_FRAME, decode, frame, length
+from lsp_server.base.priority import NICENESS
 from lsp_server.engine import process
 from lsp_server.engine.messages import (
     TO_SERVER,
@@ -107,6 +109,36 @@ def test_load_complete_end() -> None:
         assert [(answer.id, answer.text) for answer in answers] == [(1, "ues):"), (2, "ues):")]
         assert answers[1].reused_tokens == answers[1].prompt_tokens - 1
         assert worker.end() == (0, b"", b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at threads as Linux shows them")
+def test_speculation_gives_way_and_real_requests_do_not() -> None:
+    """What nobody waits for is computed by a thread of lower priority, and is cancelled as quickly; the thread that
+    answers the editor keeps its own. None of the worker's threads may spin, whatever the user's environment says."""
+    endless = complete_message(
+        FILE * 4 + "x = ", Stop("block", indent=-1, max_lines=1000), id=1, max_tokens=400
+    )
+    with started() as worker:
+        pid = worker.child.pid
+        worker.load(load_message("fake", delay_ms=100.0))
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        worker.send(msgspec.structs.replace(endless, speculative=True))
+        while _threads_at(pid, own + NICENESS) < 2:  # the one that reads files, and this
+            time.sleep(0.01)
+        worker.send(Cancel(1), complete_message(FILE + "def total(val", id=2))
+        assert worker.finished().reason == "cancelled"
+        assert worker.finished().text == "ues):"
+        assert os.getpriority(os.PRIO_PROCESS, pid) == own
+        assert b"OMP_WAIT_POLICY=passive" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+def _threads_at(pid: int, niceness: int) -> int:
+    """How many threads of a process have a nice value."""
+    found = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            found += os.getpriority(os.PRIO_PROCESS, int(task.name)) == niceness
+    return found
 
 
 def test_a_block_comes_line_by_line() -> None:

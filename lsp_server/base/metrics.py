@@ -15,6 +15,7 @@ class Metrics:
         self.accepted = 0
         self.partly_accepted = 0
         self.speculations = 0
+        self.speculated_tokens = 0  # generated before anyone asked
         self.answered_from: Counter[str] = Counter()
         self.prompt_tokens = 0
         self.reused_tokens = 0

@@ -39,8 +39,8 @@ def main(protocol: BinaryIO) -> None:
         protocol.flush()
 
 
-#: Single tokens are not gone on with for longer than this (s), if there are a few: beside busy programs threads that spin
-#: may take seconds for each.
+#: Single tokens are not gone on with for longer than this (s), if there are a few: beside busy programs threads that
+#: spin may take seconds for each.
 _ENOUGH_S, _A_FEW = 2.0, 4
 
 

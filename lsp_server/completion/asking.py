@@ -176,6 +176,7 @@ def _finished(
     if finished.error:
         raise Nothing(f"the engine failed: {finished.error}")
     session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
+    session.metrics.speculated_tokens += finished.tokens if speculative else 0
     session.threads = finished.threads or session.threads
     trace.tokens = {
         "prompt": finished.prompt_tokens,

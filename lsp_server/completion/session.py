@@ -248,6 +248,7 @@ class Session:
             "accepted": metrics.accepted,
             "partly_accepted": metrics.partly_accepted,
             "speculations": metrics.speculations,
+            "speculated_tokens": metrics.speculated_tokens,
             "learnt": self.adaptation.status(),
             "answered_from": {name: metrics.answered_from[name] for name in sources},
             "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},

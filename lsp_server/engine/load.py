@@ -37,8 +37,9 @@ _WORTH, _AS_GOOD = 0.85, 1.1
 #: So many times its usual time is slow: then fewer threads are tried at once.
 _SLOW = 2.0
 
-#: Evaluations between two trials: at first, and in the long run; each trial doubles it.
-_PAUSE, _LONGEST_PAUSE = 16, 512
+#: Evaluations between two trials: at first, and in the long run; each trial doubles it. And after a trial that was in
+#: vain so many times the evaluations that it cost: no more than this part of the time goes into trials.
+_PAUSE, _LONGEST_PAUSE, _PRICE = 8, 512, 20
 
 #: The same between trials because evaluations are slow.
 _SLOW_PAUSE = 4
@@ -84,7 +85,9 @@ class Governor:
         self._latest: dict[tuple[int, int], deque[float]] = {}
         self._ratios: deque[float] = deque(maxlen=_LATEST)
         self._waited = self._trial = 0
+        self._spent = 0.0  # on this trial, in evaluations with the present count
         self._pause, self._slow_pause = _PAUSE, _SLOW_PAUSE
+        self._wait = float(_PAUSE)
         self._downwards = True
         self.lowered: Lowered | None = None
         self.changes = 0
@@ -116,6 +119,8 @@ class Governor:
             self._look()
         else:
             self._trial += 1
+            present = self._latest.get((self._at, size))
+            self._spent += cost / statistics.median_low(present) if present else 1.0
             if self._trial == 1:
                 return  # threads are being started
             self._note(place, size, cost)
@@ -143,18 +148,18 @@ class Governor:
         """Begin a trial when it is time for one."""
         slow = False
         if len(self._ratios) >= _LATEST // 2:
-            slow = statistics.median(self._ratios) > _SLOW
+            slow = statistics.median_low(self._ratios) > _SLOW
             self._slow_pause = self._slow_pause if slow else _SLOW_PAUSE
         if slow and self._at > 0 and self._waited >= self._slow_pause:
             self._begin(0, because_slow=True)
-        elif self._waited >= self._pause:
+        elif self._waited >= self._wait:
             if self._at == 0 or self._at == len(self._counts) - 1:
                 self._downwards = self._at > 0
             self._begin(self._at + (-1 if self._downwards else 1), because_slow=False)
             self._downwards = not self._downwards
 
     def _begin(self, place: int, *, because_slow: bool) -> None:
-        self._tried, self._trial, self._because_slow = place, 0, because_slow
+        self._tried, self._trial, self._spent, self._because_slow = place, 0, 0.0, because_slow
         for size in range(7):
             self._latest.pop((place, size), None)
 
@@ -180,7 +185,7 @@ class Governor:
             present = self._latest.get((self._at, size))
             if other == place and present:
                 count = min(len(costs), len(present))
-                logs += count * math.log(statistics.median(costs) / statistics.median(present))
+                logs += count * math.log(statistics.median_low(costs) / statistics.median_low(present))
                 weight += count
         return math.exp(logs / weight) if weight else None
 
@@ -188,12 +193,13 @@ class Governor:
         assert self._tried is not None
         upwards, slower = self._tried > self._at, 0.0
         if self._because_slow:
-            slower = statistics.median(self._ratios)
+            slower = statistics.median_low(self._ratios)
             self._slow_pause = _SLOW_PAUSE if keep else min(2 * self._slow_pause, _LONGEST_PAUSE)
         if not (keep and self._because_slow):
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         else:
-            self._pause = 2 * _PAUSE  # the machine has changed, and will again
+            self._pause = 4 * _PAUSE  # the machine has changed, and will again
+        self._wait = float(self._pause) if keep else max(self._pause, _PRICE * self._spent)
         if keep:
             tried_before = self._counts[self._at]
             self._at = self._tried
