@@ -21,18 +21,21 @@ _MOST = 4
 #: Evaluations that are remembered of a count, by their size: what is usual is the tenth percentile of them.
 _REMEMBERED, _USUAL = 128, 0.1
 
-#: Of these the latest, which say what a count costs now.
-_LATEST = 8
+#: Of these the latest, which say what a count costs now; those by which it is slow now.
+_LATEST, _LAST = 16, 8
 
-#: Evaluations that a trial takes; after which one that goes badly ends; those it may take when they cannot be compared.
-_TRIAL, _GLANCE, _LONGEST_TRIAL = 6, 2, 24
+#: Evaluations that a trial takes: where its count is clearly better or worse, and where it is not.
+_TRIAL, _LONG_TRIAL = 6, 24
 
-#: A trial that is so many times as slow at a glance is not gone on with.
-_BAD = 1.5
+#: What is clearly better and clearly worse; a trial that is bad at a glance is not gone on with.
+_BETTER, _WORSE, _BAD, _GLANCE = 0.7, 1.3, 1.5, 2
 
 #: More threads are kept only if they take less than this of the time; fewer if they take less than that. In between
 #: nothing changes, whatever was there.
 _WORTH, _AS_GOOD = 0.85, 1.1
+
+#: No clock tells less time from none (s).
+_CLOCK = 1e-9
 
 #: So many times its usual time is slow: then fewer threads are tried at once.
 _SLOW = 2.0
@@ -83,7 +86,7 @@ class Governor:
         self._because_slow = False
         self._known: dict[tuple[int, int], deque[float]] = {}
         self._latest: dict[tuple[int, int], deque[float]] = {}
-        self._ratios: deque[float] = deque(maxlen=_LATEST)
+        self._ratios: deque[float] = deque(maxlen=_LAST)
         self._waited = self._trial = 0
         self._spent = 0.0  # on this trial, in evaluations with the present count
         self._pause, self._slow_pause = _PAUSE, _SLOW_PAUSE
@@ -109,9 +112,10 @@ class Governor:
             tokens: at once, 1 or more; only evaluations of about the same size are compared.
             threads: that it had; it counts only if they are those that were asked for.
         """
-        if len(self._counts) == 1 or threads != self.threads or seconds <= 0:
+        if len(self._counts) == 1 or threads != self.threads:
             return
-        place, size, cost = self._counts.index(threads), min(tokens.bit_length(), 6), seconds / tokens
+        place, size = self._counts.index(threads), min(tokens.bit_length(), 6)
+        cost = max(seconds, _CLOCK) / tokens
         known = self._known.setdefault((place, size), deque(maxlen=_REMEMBERED))
         if self._tried is None:
             self._settle(place, size, cost)
@@ -140,14 +144,14 @@ class Governor:
     def _usual(self, place: int, size: int) -> float:
         """What is usual for a count while the machine is idle (s a token); 0 if too little is known."""
         known = sorted(self._known[place, size])
-        return known[int(len(known) * _USUAL)] if len(known) >= _LATEST else 0.0
+        return known[int(len(known) * _USUAL)] if len(known) >= _LAST else 0.0
 
     # --- when something else is tried
 
     def _look(self) -> None:
         """Begin a trial when it is time for one."""
         slow = False
-        if len(self._ratios) >= _LATEST // 2:
+        if len(self._ratios) >= _LAST // 2:
             slow = statistics.median_low(self._ratios) > _SLOW
             self._slow_pause = self._slow_pause if slow else _SLOW_PAUSE
         if slow and self._at > 0 and self._waited >= self._slow_pause:
@@ -156,7 +160,6 @@ class Governor:
             if self._at == 0 or self._at == len(self._counts) - 1:
                 self._downwards = self._at > 0
             self._begin(self._at + (-1 if self._downwards else 1), because_slow=False)
-            self._downwards = not self._downwards
 
     def _begin(self, place: int, *, because_slow: bool) -> None:
         self._tried, self._trial, self._spent, self._because_slow = place, 0, 0.0, because_slow
@@ -170,13 +173,13 @@ class Governor:
         assert self._tried is not None
         compared = self._compared(self._tried)
         upwards = self._tried > self._at
-        if compared is None:
-            if self._trial > _LONGEST_TRIAL:
+        if compared is None:  # none was of a size that the present count has had
+            if self._trial > _LONG_TRIAL:
                 self._end(keep=False)
-        elif self._trial > _TRIAL:
-            self._end(keep=compared < (_WORTH if upwards else _AS_GOOD), compared=compared)
         elif self._trial > _GLANCE and compared > _BAD:
-            self._end(keep=False, compared=compared)
+            self._end(keep=False)
+        elif self._trial > (_LONG_TRIAL if _BETTER < compared < _WORSE else _TRIAL):
+            self._end(keep=compared < (_WORTH if upwards else _AS_GOOD))
 
     def _compared(self, place: int) -> float | None:
         """The time of a count in terms of the present one's; ``None`` while there is nothing to compare."""
@@ -189,7 +192,7 @@ class Governor:
                 weight += count
         return math.exp(logs / weight) if weight else None
 
-    def _end(self, *, keep: bool, compared: float = 1.0) -> None:
+    def _end(self, *, keep: bool) -> None:
         assert self._tried is not None
         upwards, slower = self._tried > self._at, 0.0
         if self._because_slow:
@@ -208,5 +211,9 @@ class Governor:
                 self.lowered = Lowered(tried_before, round(slower, 1))
             elif self._at == len(self._counts) - 1:
                 self.lowered = None
+        further = keep and 0 < self._at < len(self._counts) - 1
+        self._downwards = upwards != further  # on that way, or back
+        if further:
+            self._wait = _PAUSE
         self._tried, self._waited = None, 0
         self._ratios.clear()
