@@ -13,6 +13,11 @@ from lsp_server.models.vocabulary import BYTE, Vocabulary
 
 SPACE = "▁"
 
+LACKING = (
+    "The model's vocabulary has no token for {count} of 256 bytes, so some texts could not be spelled. Use another "
+    "model."
+)
+
 #: Classes of characters between which a boundary is looked for, as members of a regular expression's set. All are made
 #: of ASCII, so that they mean the same here and in the library, whatever Unicode either knows.
 _CLASSES = {
@@ -124,7 +129,4 @@ def _check_bytes(vocabulary: Vocabulary) -> None:
     texts = set(vocabulary.tokens)
     lacking = [byte for byte in range(256) if f"<0x{byte:02X}>" not in texts]
     if lacking:
-        raise ModelError(
-            f"The model's vocabulary has no token for {len(lacking)} of 256 bytes, so some texts could not be spelled. "
-            "Use another model."
-        )
+        raise ModelError(LACKING.format(count=len(lacking)))
