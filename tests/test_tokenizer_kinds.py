@@ -18,6 +18,12 @@ from lsp_server.models.cutting import CUTTINGS
 #: The first name of each way of cutting, and both kinds of pieces: within words, and across them.
 KINDS = (*{cutting: name for name, cutting in reversed(CUTTINGS.items())}.values(), "pieces", "joined pieces")
 
+#: All of them, a few in the fast part.
+EACH = [
+    pytest.param(kind, marks=() if kind in ("qwen2", "starcoder", "pieces") else pytest.mark.slow)
+    for kind in KINDS
+]
+
 #: What source code is made of, with all that ways of cutting treat differently.
 CODE = st.text(
     st.sampled_from("abcxyzABC___   \n\n\t\r0019().,:=#\"'~/é漢ひ🎉\u00a0\u200b\u0301½")
@@ -45,7 +51,7 @@ def near_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenizer, "_MARGIN", 5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EACH)
 def test_every_text_can_be_spelled(kind: str) -> None:
     """Ids spell exactly the text, no user text is special, and each byte that UTF-8 has can be healed."""
     words = of(kind)
@@ -62,7 +68,7 @@ def test_every_text_can_be_spelled(kind: str) -> None:
 
 
 @pytest.mark.usefixtures("near_anchor")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EACH)
 def test_typing_on_keeps_the_ids_before_the_healed_part(kind: str) -> None:
     """What was cached stays a prefix of the prompt, and what is kept from key to key gives what a new start gives."""
     words = of(kind)
@@ -82,7 +88,7 @@ def test_typing_on_keeps_the_ids_before_the_healed_part(kind: str) -> None:
     check()
 
 
-@pytest.mark.parametrize("kind", KINDS[:-1])
+@pytest.mark.parametrize("kind", EACH[:-1])
 def test_a_key_costs_the_end_of_a_long_text_only(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a long file only the last few hundred characters are encoded again. Pieces that reach across words allow no
     such thing, which is remarked when such a model is added."""

@@ -101,7 +101,7 @@ def _special(vocabulary: Vocabulary, names: Collection[str]) -> frozenset[int]:
         token
         for token, (text, kind) in enumerate(zip(vocabulary.tokens, vocabulary.types, strict=True))
         if kind in (CONTROL, UNKNOWN, UNUSED)
-        or token in named
+        or (token in named and len(text) > 1)  # some files name a comma
         or text in names
         or (kind == USER_DEFINED and _LOOKS_SPECIAL.fullmatch(text))
         or (kind != USER_DEFINED and vocabulary.model == "gpt2" and _NOT_BYTES.search(text))
