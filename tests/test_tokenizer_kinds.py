@@ -49,6 +49,7 @@ def of(kind: str) -> Tokenizer:
 def near_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts of a test are short: keep ids from key to key nonetheless."""
     monkeypatch.setattr(tokenizer, "_MARGIN", 5)
+    monkeypatch.setattr(tokenizer, "_GROWTH", 7)
 
 
 @pytest.mark.parametrize("kind", EACH)
@@ -70,20 +71,25 @@ def test_every_text_can_be_spelled(kind: str) -> None:
 @pytest.mark.usefixtures("near_anchor")
 @pytest.mark.parametrize("kind", EACH)
 def test_typing_on_keeps_the_ids_before_the_healed_part(kind: str) -> None:
-    """What was cached stays a prefix of the prompt, and what is kept from key to key gives what a new start gives."""
+    """What was cached stays a prefix of the prompt; what is kept from key to key, over other edits too, gives what a
+    new start gives."""
     words = of(kind)
 
     @settings(max_examples=100, deadline=None)
-    @given(CODE, CODE)
-    def check(text: str, typed: str) -> None:
+    @given(CODE, CODE, st.integers(0, 14))
+    def check(text: str, typed: str, left: int) -> None:
         ids, rest = words.split_for_healing(text)
         assert b"".join(words.bytes[token] for token in ids) + rest == text.encode("utf-8", "replace")
-        after = words.encode(text + typed)
         healed = len(words.encode(text)) - len(ids)
-        assert after[: len(ids)] == ids or healed == tokenizer._MAX_HEALED
-        later = words.split_for_healing(text + typed)
-        words._anchor = tokenizer._Anchor("", 0, [])
-        assert later == words.split_for_healing(text + typed)
+        assert words.encode(text + typed)[: len(ids)] == ids or healed == tokenizer._MAX_HEALED
+        for later in (text + typed, text[:left] + typed, text[:left]):
+            ids, rest = words.split_for_healing(later)
+            assert ids == words.encode(later)[: len(ids)]
+            words._anchor, kept = tokenizer._Anchor("", 0, []), words._anchor
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(tokenizer, "_GROWTH", 1000)
+                assert words.split_for_healing(later) == (ids, rest)
+            words._anchor = kept
 
     check()
 
