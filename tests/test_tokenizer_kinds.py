@@ -68,6 +68,13 @@ def test_every_text_can_be_spelled(kind: str) -> None:
     assert all(len(words.allowed(bytes([byte]))) for byte in {*range(256)} - NEVER)
 
 
+def test_kept_ids_are_nobodys_to_change() -> None:
+    """Who cuts the ids of a prompt's part to its limit must not cut those of the next key."""
+    words = of("qwen2")
+    words.encode_kept("return x").clear()
+    assert words.encode_kept("return x") == words.encode("return x") != []
+
+
 @pytest.mark.usefixtures("near_anchor")
 @pytest.mark.parametrize("kind", EACH)
 def test_typing_on_keeps_the_ids_before_the_healed_part(kind: str) -> None:

@@ -15,7 +15,7 @@ from synthetic import Kind, vocabulary_like, write_gguf
 
 from lsp_server.base.errors import ModelError
 from lsp_server.engine.tokenizer import Tokenizer
-from lsp_server.models import tokenizer_file, vocabulary
+from lsp_server.models import pieces, tokenizer_file, vocabulary
 from lsp_server.models.cutting import CUTTINGS
 from lsp_server.models.vocabulary import BYTE, CONTROL, UNUSED, USER_DEFINED, Vocabulary
 
@@ -173,6 +173,18 @@ def test_a_vocabulary_that_cannot_spell_every_text_is_refused(kind: Kind, byte: 
             if kind == "gpt2"
             else of(kind, tokens=tuple("other" if text == byte else text for text in of(kind).tokens))
         )
+
+
+def test_a_vocabulary_of_endless_merges_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hostile file could take all memory: what no real vocabulary has is an error, or is left out."""
+    runs = tuple("a" * length for length in (*range(2, 20), 300))
+    words = vocabulary_like(runs, "llama")
+    words = msgspec.structs.replace(words, types=(*words.types[: -len(runs)], *[1] * len(runs)))
+    assert {left + right for left, right in pieces.merges(words, ())} >= {*runs[:-1]}
+    assert runs[-1] not in {left + right for left, right in pieces.merges(words, ())}
+    monkeypatch.setattr(pieces, "_MOST", 100)
+    with pytest.raises(ModelError, match="merged in more than 100 ways"):
+        pieces.merges(words, ())
 
 
 @pytest.mark.parametrize("unused", ["À", "Á", "õ", "ÿ"])
