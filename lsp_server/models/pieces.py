@@ -47,7 +47,7 @@ def merges(vocabulary: Vocabulary, apart: Collection[int]) -> list[tuple[str, st
         apart: ids of tokens that no text becomes by merging.
 
     Raises:
-        ModelError: a byte has no token, so there are texts that could not be spelled; or there are too many merges.
+        ModelError: a byte has no token, so some texts could not be spelled; or there are too many merges.
     """
     _check_bytes(vocabulary)
     usable = {
