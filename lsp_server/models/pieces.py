@@ -69,8 +69,8 @@ def merges(vocabulary: Vocabulary, apart: Collection[int]) -> list[tuple[str, st
             made.add(text)
         if len(found) > _MOST:
             raise ModelError(
-                f"The model's vocabulary can be merged in more than {_MOST} ways, which no real one can. Fetch the file "
-                "again or use another."
+                f"The model's vocabulary can be merged in more than {_MOST} ways, which no real one can. Fetch the "
+                "file again or use another."
             )
     found.sort(key=lambda entry: entry[:2])
     return [pair for _, _, pair in found]
