@@ -103,7 +103,7 @@ def _settings() -> Check:
 
     path = paths.config_file()
     try:
-        _config, warnings = merge(Config(), read_file(path), "settings file")
+        _config, warnings = merge(Config(), read_file(path), "settings file", own_file=True)
     except OffhandError as error:
         return Check("settings", "error", str(error), "Correct the file or remove it.")
     if warnings:

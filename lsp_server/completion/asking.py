@@ -14,13 +14,15 @@ from lsp_server.base.uri import path_of
 from lsp_server.completion import filters
 from lsp_server.completion.cache import Place
 from lsp_server.completion.look import View
+from lsp_server.completion.served import INFILL
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Candidate, Gathered
 from lsp_server.engine.client import WorkerClient
-from lsp_server.engine.messages import Finished, Partial, Step, Stop
+from lsp_server.engine.messages import Finished, Infill, Partial, Step, Stop
 from lsp_server.models.manifest import Manifest
 from lsp_server.prompt.render import budget, outline, render
+from lsp_server.prompt.templates.offhand import short_path
 from lsp_server.prompt.window import Window, window
 
 #: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
@@ -35,10 +37,22 @@ class Nothing(Exception):
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A prompt, and the part of it that is not the cursor's surroundings."""
+    """A prompt, and the part of it that is not the cursor's surroundings.
+
+    Attributes:
+        parts: as the model was trained to see it; none where a server lays it out.
+        infill: what it is made of.
+    """
 
     parts: tuple[Part, ...]
     snippet: str
+    infill: Infill
+
+    @property
+    def texts(self) -> tuple[Part, ...]:
+        """Its parts; where a server lays it out, what that is given."""
+        bare = (*(text for _, text in self.infill.extra), self.infill.suffix, self.infill.prefix)
+        return self.parts or tuple(map(Part, bare))
 
 
 def capacity_of(manifest: Manifest) -> int:
@@ -61,7 +75,7 @@ def prompt_of(template: str, capacity: int, view: View, gathered: Gathered) -> P
     """What a model is asked about a cursor; arguments as in ``seen``.
 
     Args:
-        template: as in ``prompt.render.render``.
+        template: as in ``prompt.render.render``, or ``served.INFILL``.
     """
     snapshot, most = view.snapshot, budget(capacity, gathered.tokens)
     shown = seen(capacity, view, gathered)
@@ -71,7 +85,11 @@ def prompt_of(template: str, capacity: int, view: View, gathered: Gathered) -> P
         snippet = outline(view.context.imports, view.scopes_around(shown.first_line), comment)
     snippets = ((snapshot.path, snippet),) if snippet else ()
     pieces = [(one.path, one.text) for one in gathered.snippets]
-    return Prompt(render(template, shown, snapshot.path, snippets, most, pieces), snippet)
+    extra = tuple((short_path(path), text) for path, text in (*pieces, *snippets))
+    infill = Infill(shown.prefix, shown.suffix, extra)
+    if template == INFILL:
+        return Prompt((), snippet, infill)
+    return Prompt(render(template, shown, snapshot.path, snippets, most, pieces), snippet, infill)
 
 
 async def ask(
@@ -108,6 +126,7 @@ async def ask(
             session.familiar(view.context.language),
             tuple(stage for stage in session.without if stage != "filters" and stage != "retrieval"),
             partial,
+            prompt.infill if session.config.engine == "http" else None,
         )
     )
     try:
@@ -164,6 +183,7 @@ def _finished(
         raise Nothing(worker.last_failure)
     if finished.error:
         raise Nothing(f"the engine failed: {finished.error}")
+    _note_trouble(session, finished, trace)
     session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
     trace.tokens = {
         "prompt": finished.prompt_tokens,
@@ -178,6 +198,19 @@ def _finished(
     if finished.reason not in ("deadline", "length") and not by_memory:
         session.cache.put(place, candidates, speculated=speculative)
     return candidates
+
+
+def _note_trouble(session: Session, finished: Finished, trace: Trace) -> None:
+    """Tell the user once that the engine cannot be asked, and remember when it can be again."""
+    trouble = finished.trouble
+    if trouble is None:
+        if finished.reason != "cancelled" and finished.source == "model":
+            session.outage = ""
+        return
+    trace.trouble = trouble.text
+    if trouble.lasting and not session.outage:
+        session.outage = trouble.text
+        session.warn(f"{trouble.text} Until that is over the memory of what you wrote completes alone.")
 
 
 def _candidates(

@@ -112,12 +112,12 @@ async def picture(
         gathered = Gathered(snippets=fitted)
         took = (time.perf_counter() - began) * 1_000
     prompt = prompt_of(template, capacity, view, gathered)
-    cut = await session.worker.fit(prompt.parts, _WAIT_S)
+    cut = await session.worker.fit(prompt.texts, _WAIT_S)
     if cut is None:
         raise EngineError(f"The prompt's tokens could not be counted: {session.worker.last_failure}")
     parts = tuple(
         Shown(text, tokens, part.special)
-        for part, text, tokens in zip(prompt.parts, cut.texts, cut.tokens, strict=True)
+        for part, text, tokens in zip(prompt.texts, cut.texts, cut.tokens, strict=True)
     )
     return Picture(
         prompt="".join(cut.texts),

@@ -123,6 +123,7 @@ class Session:
         self.model: Model | None = None
         self.worker: WorkerClient | None = None
         self.trouble = ""
+        self.outage = ""  # why a team's server could not be asked lately; the user knows
         self.starting = asyncio.Lock()
         self.started = asyncio.Event()
         self.workspace: WorkspaceTree | None = None
@@ -224,7 +225,7 @@ class Session:
         sources = ("cache", "speculated", "memory", "model", "nothing")
         return {
             "state": self.state(),
-            "message": self.trouble or (worker.refusal if worker else ""),
+            "message": self.trouble or (worker.refusal if worker else "") or self.outage,
             "model": model.manifest.name if model else self.config.model,
             "engine": loaded.engine if loaded else self.config.engine,
             "threads": self.config.threads,

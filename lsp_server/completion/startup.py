@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable
 
 from lsp_server.base.errors import OffhandError
+from lsp_server.completion import served
 from lsp_server.completion.remember import learn
 from lsp_server.completion.session import Session
-from lsp_server.engine.client import WorkerClient, without_model
-from lsp_server.engine.messages import Load
+from lsp_server.engine.client import WorkerClient
+from lsp_server.engine.messages import Load, without_model
 from lsp_server.models import store
 from lsp_server.models.store import Model
 
@@ -30,12 +31,15 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
         session.remembered.clear()
         session.gathered.clear()
         session.trouble = ""
+        session.outage = ""
+        elsewhere = session.config.engine == "http"
         try:
             model = await asyncio.get_running_loop().run_in_executor(
-                None, _checked, named or session.config.model
+                None, _checked, "bundled" if elsewhere else named or session.config.model
             )
             session.model = model
-            session.worker = WorkerClient(load_message(session, model), on_state=on_state)
+            look = _served(session, model, on_state) if elsewhere else on_state
+            session.worker = WorkerClient(load_message(session, model), on_state=look)
         except OffhandError as error:
             session.trouble = str(error)
             logger.warning("%s", error)
@@ -44,6 +48,23 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
             learn(session, document)
         session.started.set()
     on_state()
+
+
+def _served(session: Session, beside: Model, on_state: Callable[[], None]) -> Callable[[], None]:
+    """Have the session know the model of a team's server, as soon as the worker does."""
+    languages = session.grammars.names
+
+    def look() -> None:
+        loaded = session.worker.loaded if session.worker else None
+        found = served.as_model(beside, session.config.http, loaded.served if loaded else None, languages)
+        if found != session.model:
+            session.model = found
+            session.cache.clear()
+            session.gathered.clear()
+        on_state()
+
+    session.model = served.as_model(beside, session.config.http, None, languages)
+    return look
 
 
 def _without_model(session: Session, on_state: Callable[[], None]) -> None:
@@ -80,9 +101,11 @@ def load_message(session: Session, model: Model) -> Load:
         model=str(model.model_file),
         tokenizer=str(model.tokenizer_file),
         sha256=manifest.model.sha256,
-        context=manifest.context_length,
+        context=max(manifest.context_length, session.config.http.context if engine == "http" else 0),
         threads=session.config.threads,
         special_tokens=manifest.special_tokens,
         end_tokens=manifest.end_tokens,
+        http=session.config.http if engine == "http" else None,
+        ask=served.asked(model) if engine == "http" else (),
         delay_ms=float(os.environ.get("OFFHAND_FAKE_DELAY_MS", "0")),
     )
