@@ -8,10 +8,6 @@ from lsp_server.engine.backends.http.connection import Connection, Unanswered
 from lsp_server.engine.backends.http.events import Kind
 from lsp_server.engine.messages import FinishReason, Infill, Served
 
-#: Alternatives to each token that are asked for, where the API has no lower bound: they tell how likely a token is
-#: among those that the typed characters allow. Ten cost llama-server 2 % (measured, vocabulary of 4,096).
-ALTERNATIVES = 10
-
 _Answer = TypeVar("_Answer")
 
 
@@ -106,6 +102,11 @@ class Greeting(Protocol):
         Raises:
             Unanswered: it has another API, or does not answer.
         """
+
+
+def written_as(text: str, values: list[int] | None) -> bytes:
+    """The bytes of a token, by its text where the server does not tell them."""
+    return text.encode() if values is None else bytes(value & 0xFF for value in values)
 
 
 def decoded(message: bytes, type: type[_Answer], where: str) -> _Answer:

@@ -1,5 +1,6 @@
-"""A completion that is being written by a server: from the pieces that come to a text, its steps and its end. Pure but for a
-look at the clock.
+"""A completion that is being written by a server: from the pieces that come to a text, its steps and its end.
+
+Pure but for a look at the clock.
 
 It ends where a local engine would have ended it (``engine.stops``), whatever the server thinks.
 """
@@ -7,6 +8,7 @@ It ends where a local engine would have ended it (``engine.stops``), whatever th
 import codecs
 import math
 import time
+from collections.abc import Sequence
 
 from lsp_server.engine import stops
 from lsp_server.engine.backends.http.dialect import Piece, Token
@@ -94,17 +96,20 @@ class Draft:
         """A token as the gate knows it: how likely it was among those that the typed characters allowed."""
         typed = self._typed.encode()
         left = typed[len(self._spelled) :]
-        share = min(token.logprob, 0.0)
-        if left and token.spelling:
-            agreeing = [
-                logprob
-                for spelling, logprob in token.others
-                if spelling and _agree(spelling, left) and spelling != token.spelling
-            ]
-            share -= math.log(math.exp(share) + sum(map(math.exp, agreeing))) if math.exp(share) else 0.0
+        share, others = min(token.logprob, 0.0), dict(token.others)
+        if left and token.spelling in others:
+            share -= _together([logprob for one, logprob in others.items() if one and _agree(one, left)])
+        elif left and len(token.spelling) <= len(left):
+            share = 0.0  # hardly likely by itself, but what was typed leaves no choice
         self._spelled += token.spelling
         behind = self._spelled[len(typed) :]
         return Step(len(codecs.getincrementaldecoder("utf-8")("replace").decode(behind)), min(share, 0.0))
+
+
+def _together(logprobs: Sequence[float]) -> float:
+    """The log-probability that one of some things happens; there is one at least."""
+    most = max(logprobs)
+    return most + math.log(sum(math.exp(one - most) for one in logprobs))
 
 
 def _agree(one: bytes, other: bytes) -> bool:

@@ -93,7 +93,6 @@ class HttpEngine:
             self.served = await self._greet()
             if self.served.context:
                 self.context = min(self._settings.context, self.served.context)
-            self._patience.answered()
         return self.served
 
     async def _greet(self) -> Served:

@@ -9,9 +9,13 @@ from typing import Any
 import msgspec
 
 from lsp_server.engine.backends.http.connection import Connection, Unanswered
-from lsp_server.engine.backends.http.dialect import ALTERNATIVES, Piece, Question, Token, decoded
+from lsp_server.engine.backends.http.dialect import Piece, Question, Token, decoded, written_as
 from lsp_server.engine.backends.http.events import Kind
 from lsp_server.engine.messages import FinishReason, Served
+
+#: Alternatives to each token that are asked for: they tell how likely it is among those that the typed characters
+#: allow. Ten cost 2 % of the time (measured with a vocabulary of 4,096).
+_ALTERNATIVES = 10
 
 _ENDS: dict[str, FinishReason] = {"eos": "end", "word": "line", "limit": "length"}
 
@@ -72,7 +76,7 @@ class LlamaServer:
             "stream": True,
             "temperature": 0.0,
             "samplers": ["temperature"],
-            "n_probs": ALTERNATIVES,
+            "n_probs": _ALTERNATIVES,
             "response_fields": _FIELDS,
         }
         if question.line and "\n" not in question.typed:
@@ -101,9 +105,11 @@ class LlamaServer:
             raise Unanswered("The server reports a failure.")
         tokens = tuple(
             Token(
-                _spelling(one.bytes),
+                written_as("", one.bytes),
                 one.logprob,
-                tuple((_spelling(o.bytes), o.logprob) for o in one.top_logprobs if o.logprob is not None),
+                tuple(
+                    (written_as("", o.bytes), o.logprob) for o in one.top_logprobs if o.logprob is not None
+                ),
             )
             for one in said.completion_probabilities
             if one.logprob is not None
@@ -129,10 +135,6 @@ def grammar(typed: str) -> str:
         for character in typed
     )
     return f'root ::= "{escaped}" [^\\x00]*'
-
-
-def _spelling(values: list[int]) -> bytes:
-    return bytes(value & 0xFF for value in values)
 
 
 class _Settings(msgspec.Struct, frozen=True):

@@ -10,21 +10,17 @@ from typing import Any
 import msgspec
 
 from lsp_server.engine.backends.http.connection import Connection, Unanswered
-from lsp_server.engine.backends.http.dialect import ALTERNATIVES, Piece, Question, Token, decoded
+from lsp_server.engine.backends.http.dialect import Piece, Question, Token, decoded, written_as
 from lsp_server.engine.backends.http.events import Kind
 from lsp_server.engine.messages import FinishReason, Served
 
 _ENDS: dict[str, FinishReason] = {"stop": "end", "length": "length"}
 
 
-class _Alternative(msgspec.Struct, frozen=True):
+class _Written(msgspec.Struct, frozen=True):
     token: str = ""
     logprob: float | None = None
     bytes: list[int] | None = None
-
-
-class _Written(_Alternative, frozen=True):
-    top_logprobs: list[_Alternative] | None = None
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -61,7 +57,6 @@ class Ollama:
             "model": self._model,
             "stream": True,
             "logprobs": True,
-            "top_logprobs": ALTERNATIVES,
             "options": options,
         }
         if self._lays_out:
@@ -75,11 +70,7 @@ class Ollama:
         if said.error is not None:
             raise Unanswered("The server reports a failure.")
         tokens = tuple(
-            Token(
-                _spelling(one),
-                one.logprob,
-                tuple((_spelling(o), o.logprob) for o in one.top_logprobs or () if o.logprob is not None),
-            )
+            Token(written_as(one.token, one.bytes), one.logprob)
             for one in said.logprobs or ()
             if one.logprob is not None
         )
@@ -92,10 +83,6 @@ class Ollama:
             said.eval_count,
             said.prompt_eval_count,
         )
-
-
-def _spelling(one: _Alternative) -> bytes:
-    return one.token.encode() if one.bytes is None else bytes(value & 0xFF for value in one.bytes)
 
 
 class _Tag(msgspec.Struct, frozen=True):

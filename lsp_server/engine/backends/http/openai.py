@@ -11,31 +11,23 @@ from typing import Any
 import msgspec
 
 from lsp_server.engine.backends.http.connection import Connection, Unanswered
-from lsp_server.engine.backends.http.dialect import Piece, Question, Token, decoded
+from lsp_server.engine.backends.http.dialect import Piece, Question, Token, decoded, written_as
 from lsp_server.engine.backends.http.events import Kind
 from lsp_server.engine.messages import FinishReason, Served
-
-#: More alternatives than these OpenAI refuses.
-_ALTERNATIVES = 5
 
 _ENDS: dict[str, FinishReason] = {"stop": "end", "length": "length"}
 
 
-class _Alternative(msgspec.Struct, frozen=True):
+class _Written(msgspec.Struct, frozen=True):
     token: str = ""
     bytes: list[int] | None = None
     logprob: float | None = None
-
-
-class _Written(_Alternative, frozen=True):
-    top_logprobs: list[_Alternative] = []
 
 
 class _Logprobs(msgspec.Struct, frozen=True):
     content: list[_Written] | None = None
     tokens: list[str] | None = None
     token_logprobs: list[float | None] | None = None
-    top_logprobs: list[dict[str, float] | None] | None = None
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -78,7 +70,7 @@ class OpenAi:
             "max_tokens": question.max_tokens,
             "temperature": 0,
             "stream": True,
-            "logprobs": _ALTERNATIVES,
+            "logprobs": 1,
         }
         if question.line:
             asked["stop"] = ["\n"]
@@ -111,20 +103,12 @@ def _tokens(logprobs: _Logprobs | None) -> tuple[Token, ...]:
         return ()
     if logprobs.content is not None:
         return tuple(
-            Token(
-                _spelling(one),
-                one.logprob,
-                tuple((_spelling(o), o.logprob) for o in one.top_logprobs if o.logprob is not None),
-            )
+            Token(written_as(one.token, one.bytes), one.logprob)
             for one in logprobs.content
             if one.logprob is not None
         )
     pairs = zip(logprobs.tokens or (), logprobs.token_logprobs or (), strict=False)
     return tuple(Token(text.encode(), logprob) for text, logprob in pairs if logprob is not None)
-
-
-def _spelling(one: _Alternative) -> bytes:
-    return one.token.encode() if one.bytes is None else bytes(value & 0xFF for value in one.bytes)
 
 
 class _Model(msgspec.Struct, frozen=True):
