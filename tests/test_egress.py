@@ -51,3 +51,36 @@ def test_no_process_touches_the_network(tmp_path: Path) -> None:
     assert "came from the KV cache" in done.stdout
     asked = [line for line in record.read_text().splitlines() if re.search(r"\b[a-z0-9]+\(", line)]
     assert [line for line in asked if "AF_UNIX" not in line] == []
+
+
+#: What the HTTP engine would need. ``ssl`` is left out: asyncio imports it itself.
+NETWORK = ("httpcore2", "httpx2", "h11", "anyio", "truststore", "lsp_server.engine.backends.http")
+
+
+@pytest.mark.slow
+def test_no_process_loads_a_network_library(tmp_path: Path) -> None:
+    """With the default settings none of the processes of a whole demo so much as imports the HTTP engine."""
+    record = tmp_path / "imports"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "def hook(event, args):\n"
+        f"    if event == 'import' and (args[0].startswith({NETWORK!r}) or args[0].endswith('engine.desk')):\n"
+        f"        with open({str(record)!r}, 'a') as file: print(args[0], file=file)\n"
+        "sys.addaudithook(hook)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "lsp_server.cli.main", "demo"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "OFFHAND_HOME": str(tmp_path / "home"),
+            "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT))),
+        },
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = set(record.read_text().split())
+    assert seen == {"lsp_server.engine.desk"}  # that one shows that the hook is in the worker too
