@@ -16,10 +16,9 @@ from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
 from lsp_server.engine.messages import Complete, Partial, Stage, Stop
 from lsp_server.engine.protocol import Logits
-from lsp_server.prompt.templates.offhand import PREFIX
 
 ENDS = MODEL.manifest.end_tokens
-BEGIN = Part(PREFIX, special=True)
+BEGIN = Part("<|fim_prefix|>", special=True)
 FILE = """\
 def total(values):
     result = 0
@@ -77,12 +76,10 @@ def test_one_key_costs_a_handful_of_tokens() -> None:
     typed = "def total(values):\n    result = 0\n    for value in values:\n"
     complete(decoder, complete_message(FILE * 4))
     for count in range(1, len(typed) + 1):
-        before = engine.evaluated
+        before = engine.worked
         finished = complete(decoder, complete_message(FILE * 4 + typed[:count]))
         assert finished.prompt_tokens - finished.reused_tokens <= 4
-        assert (
-            engine.evaluated - before == finished.prompt_tokens - finished.reused_tokens + finished.tokens - 1
-        )
+        assert engine.worked - before == finished.prompt_tokens - finished.reused_tokens + finished.tokens - 1
 
 
 def test_an_early_change_costs_only_what_follows_it() -> None:
@@ -216,14 +213,34 @@ def test_cancelled_within_one_token() -> None:
     seen: list[int] = []
 
     def cancelled() -> bool:
-        seen.append(engine.evaluated)
+        seen.append(engine.worked)
         return len(seen) > 3
 
     finished = complete(decoder, complete_message(FILE * 6 + "def total(val"), cancelled=cancelled)
     assert (finished.text, finished.reason) == ("", "cancelled")
-    assert engine.evaluated == seen[-1]
-    assert len(decoder.cached) == engine.evaluated
+    assert engine.worked == seen[-1]
+    assert len(decoder.cached) == engine.worked
     assert complete(decoder, complete_message(FILE * 6 + "def total(val")).text == "ues):"
+
+
+def test_an_evaluation_that_is_aborted_leaves_the_cache_right() -> None:
+    """Stopped in the middle of a prompt, the request is cancelled; the next one goes on from what had been done."""
+    decoder, engine = fake()
+    message = complete_message(FILE * 6 + "def total(val")
+    calls: list[int] = []
+
+    def cancelled() -> bool:  # asked right before an evaluation begins
+        calls.append(len(decoder.cached))
+        if len(calls) == 2:
+            engine.abort()
+        return False
+
+    finished = complete(decoder, message, cancelled=cancelled)
+    assert (finished.text, finished.reason, finished.error) == ("", "cancelled", "")
+    assert 0 < len(decoder.cached) == engine.evaluated == calls[1] < finished.prompt_tokens
+    engine.resume()
+    again = complete(decoder, message)
+    assert (again.text, again.reused_tokens) == ("ues):", calls[1])
 
 
 def test_a_deadline_gives_what_there_is() -> None:

@@ -9,20 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from bundled import MODEL, prompt, tokenizer
 from cases import Case, parametrize
-from webserver import TLS, Reply, WebServer, reply, serving
+from webserver import TLS, Reply, reply, serving
 
 from lsp_server.base.config import Http
 from lsp_server.base.errors import EngineError
-from lsp_server.completion import served
 from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.backends.http.engine import HttpEngine
 from lsp_server.engine.backends.http.patience import FIRST_PAUSE_S, Patience
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.messages import Complete, Finished, Infill, Partial, Stop
+from lsp_server.prompt.families import marks
 
 #: An OpenAI-style server with one model.
 MODELS = Reply(body=b'{"data":[{"id":"m"}]}')
@@ -55,7 +54,7 @@ def alone() -> Decoder:
 def engine(url: str, clock: Clock | None = None, **settings: Any) -> Iterator[HttpEngine]:
     clock = clock or Clock()
     chosen = Http(url=url, **{"template": "offhand", "api": "openai", **settings})
-    made = HttpEngine(chosen, served.asked(MODEL), alone(), patience=Patience(clock), sleep=clock.sleep)
+    made = HttpEngine(chosen, marks(), alone(), patience=Patience(clock), sleep=clock.sleep)
     try:
         yield made
     finally:
@@ -66,7 +65,7 @@ def ask(
     engine: HttpEngine,
     before: str = "y = ",
     after: str = "",
-    stop: Stop = Stop(),
+    stop: Stop | None = None,
     extra: tuple[tuple[str, str], ...] = (),
     *,
     infill: bool = False,
@@ -75,7 +74,7 @@ def ask(
     on_partial: Callable[[Partial], None] = lambda partial: None,
 ) -> Finished:
     parts = () if infill else prompt(before, after)
-    request = Complete(7, parts, stop, 40, 20_000, infill=Infill(before, after, extra))
+    request = Complete(7, parts, stop or Stop(), 40, 20_000, infill=Infill(before, after, extra))
     deadline = time.monotonic() + seconds
     return engine.complete(request, deadline=deadline, cancelled=cancelled, on_partial=on_partial)
 
@@ -148,28 +147,28 @@ def test_a_server_that_comes_back_is_asked_again() -> None:
     """While it loads it is left alone between tries; the pause is forgotten once it answers."""
     clock = Clock()
     loading = Reply(503)
-    with serving({"/v1/models": [MODELS], "/v1/completions": [*[loading] * 6, ANSWER]}) as server:
-        with engine(server.url, clock) as made:
-            assert ask(made).trouble is not None
-            asked = len(server.asked)
-            assert ask(made).trouble is not None
-            assert len(server.asked) == asked  # not even tried
-            clock.now += FIRST_PAUSE_S
-            assert ask(made).trouble is not None
-            clock.now += FIRST_PAUSE_S
-            assert ask(made).trouble is not None  # the second pause is longer
-            clock.now += FIRST_PAUSE_S
-            found = ask(made)
-            assert (found.text, found.trouble) == ("x + 1", None)
-            assert ask(made).text == "x + 1"
+    script = {"/v1/models": [MODELS], "/v1/completions": [*[loading] * 6, ANSWER]}
+    with serving(script) as server, engine(server.url, clock) as made:
+        assert ask(made).trouble is not None
+        asked = len(server.asked)
+        assert ask(made).trouble is not None
+        assert len(server.asked) == asked  # not even tried
+        clock.now += FIRST_PAUSE_S
+        assert ask(made).trouble is not None
+        clock.now += FIRST_PAUSE_S
+        assert ask(made).trouble is not None  # the second pause is longer
+        clock.now += FIRST_PAUSE_S
+        found = ask(made)
+        assert (found.text, found.trouble) == ("x + 1", None)
+        assert ask(made).text == "x + 1"
 
 
 def test_a_busy_server_is_asked_again_within_the_request() -> None:
     """One refusal costs a short pause, no suggestion."""
     clock = Clock()
-    with serving({"/v1/models": [MODELS], "/v1/completions": [Reply(503), ANSWER]}) as server:
-        with engine(server.url, clock) as made:
-            found = ask(made)
+    script = {"/v1/models": [MODELS], "/v1/completions": [Reply(503), ANSWER]}
+    with serving(script) as server, engine(server.url, clock) as made:
+        found = ask(made)
     assert (found.text, found.trouble) == ("x + 1", None)
     assert clock.slept == [0.05]
 
@@ -236,9 +235,9 @@ def test_a_slow_server_is_forgiven_twice() -> None:
 def test_a_silent_server_is_not_waited_for() -> None:
     """The setting bounds the pause between two parts of an answer."""
     hanging = Reply(content="text/event-stream", fault="hang")
-    with serving({"/v1/models": [MODELS], "/v1/completions": [hanging]}) as server:
-        with engine(server.url, timeout_ms=50) as made:
-            found = ask(made)
+    script = {"/v1/models": [MODELS], "/v1/completions": [hanging]}
+    with serving(script) as server, engine(server.url, timeout_ms=50) as made:
+        found = ask(made)
     assert found.trouble is not None
     assert "is silent" in found.trouble.text
 

@@ -1,5 +1,6 @@
 """The parts of the HTTP engine that need no server: addresses, messages in bytes, the text that comes of them."""
 
+import itertools
 import math
 
 import pytest
@@ -14,7 +15,6 @@ from lsp_server.engine.backends.http.address import Address, address, is_loopbac
 from lsp_server.engine.backends.http.dialect import Piece, Token
 from lsp_server.engine.backends.http.draft import Draft
 from lsp_server.engine.backends.http.events import LONGEST_LINE, Events, Overlong
-from lsp_server.engine.backends.http.layout import plain
 from lsp_server.engine.backends.http.llama_server import grammar
 from lsp_server.engine.backends.http.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, SLOW, Patience
 from lsp_server.engine.messages import Stop
@@ -59,7 +59,7 @@ TEXTS = st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_catego
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
 @given(TEXTS, st.lists(st.integers(0, 200)), st.sampled_from([b"\n", b"\r\n"]))
@@ -109,7 +109,7 @@ def test_a_draft_ends_where_a_local_engine_ends(text: str, cuts: list[int], stop
     whole = typed + text
     places = sorted({min(cut, len(whole)) for cut in cuts} | {0, len(whole)})
     draft = Draft(stop, typed, (), 1_000)
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         if draft.reason is None:
             draft.add(Piece(whole[start:end]))
     if draft.reason is None:
@@ -149,17 +149,6 @@ def test_shares_among_what_the_typed_characters_allow() -> None:
     guess = Draft(Stop(), "re", (), 40)
     guess.add(Piece("rest", (Token(b"re", -9.0, others[2:]), Token(b"st", -1.0, ()))))
     assert [step.logprob for step in guess.steps] == [0.0, -1.0]
-
-
-NAMES = ("<|fim_prefix|>", "<|file_sep|>", "<fim_middle>", "<PRE>", "<|fim_prefix|>x")
-
-
-@given(st.lists(st.sampled_from([*NAMES, "a", "<", "|>", "<|"]), max_size=8).map("".join))
-def test_a_plain_text_holds_no_special_token(text: str) -> None:
-    """And is otherwise the same."""
-    found = plain(text, NAMES)
-    assert not [name for name in NAMES if name in found]
-    assert found.replace(" ", "") == text
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12))

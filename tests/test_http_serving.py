@@ -13,6 +13,7 @@ from test_pipeline import ask, session, written
 from webserver import Reply, WebServer, serving
 
 from lsp_server.base.config import Config, Http
+from lsp_server.base.errors import ModelError
 from lsp_server.completion import gate, served
 from lsp_server.completion.startup import load_message as made_load
 from lsp_server.completion.types import Candidate
@@ -33,6 +34,7 @@ from lsp_server.engine.messages import (
     ToServer,
     Trouble,
 )
+from lsp_server.prompt.families import marks
 
 SEEN = "def total(values):\n    result = sum(values)\n    return result\n"
 
@@ -43,7 +45,7 @@ def desk(url: str, **settings: Any) -> tuple[Desk, Inbox, list[ToServer]]:
     inbox = Inbox()
     made = Desk(inbox, sent.append)
     http = Http(**{"url": url, "api": "openai", "template": "offhand", **settings})
-    made.load(load_message("http", http=http, ask=served.asked(MODEL)), 0.0)
+    made.load(load_message("http", http=http, ask=marks()), 0.0)
     _, opened = inbox.next()
     assert isinstance(opened, Opened)
     made.opened(opened)
@@ -158,25 +160,37 @@ class Ear:
         """Take no notice."""
 
 
+QWEN = (
+    "<|fim_prefix|>",
+    "<|fim_suffix|>",
+    "<|fim_middle|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+    "<|endoftext|>",
+)
+
+
 @pytest.mark.parametrize(
-    ("settings", "tokens", "template"),
+    ("settings", "tokens", "template", "there"),
     [
-        (Http(), {}, served.INFILL),
-        (
-            Http(),
-            dict.fromkeys(("<|fim_suffix|>", "<|fim_prefix|>", "<|file_sep|>", "<|reserved_0|>"), 1),
-            "offhand",
-        ),
-        (Http(), {"<|fim_suffix|>": 1}, served.INFILL),
-        (Http(template="offhand"), {}, "offhand"),
-        (Http(template=served.INFILL), {"<|reserved_0|>": 1}, served.INFILL),
+        (Http(), (), "offhand", True),
+        (Http(), (*QWEN, "<|reserved_0|>"), "offhand", False),
+        (Http(), QWEN, "qwen", False),
+        (Http(), ("</s>",), "plain", False),
+        (Http(template="codestral"), (), "codestral", False),
+        (Http(template=served.INFILL), QWEN, "offhand", True),
     ],
 )
-async def test_what_the_worker_is_asked(settings: Http, tokens: dict[str, int], template: str) -> None:
+async def test_what_the_worker_is_asked(
+    settings: Http, tokens: tuple[str, ...], template: str, there: bool
+) -> None:
     """Laid out where the family is known, else only what the prompt is made of."""
     made = session(written("x"), engine="http", http=settings)
-    known = Served("llama-server", "coder", 1_024, tokens, lays_out=True)
+    known = Served(
+        "llama-server", "coder", 1_024, {text: 3 + n for n, text in enumerate(tokens)}, lays_out=True
+    )
     made.model = served.as_model(MODEL, settings, known, ("python",))
+    made.laid_out_there = served.lays_out(settings, known)
     assert made.model.manifest.template == template
     assert made.model.manifest.context_length == 1_024
     ear = Ear()
@@ -184,7 +198,14 @@ async def test_what_the_worker_is_asked(settings: Http, tokens: dict[str, int], 
     await ask(made, "x = 1\ny =")
     parts, infill = ear.asked[0], ear.asked[-1]
     assert infill == Infill("x = 1\ny =", "")
-    assert bool(parts) == (template != served.INFILL)
+    assert (parts == ()) == there
+    assert there or parts[-1].text.endswith("y =")
+
+
+def test_a_family_that_is_unknown() -> None:
+    """A slip in the settings is said at once."""
+    with pytest.raises(ModelError, match="'qwn' is unknown"):
+        served.as_model(MODEL, Http(template="qwn"), None, ())
 
 
 def test_the_worker_is_told_the_server() -> None:

@@ -39,7 +39,8 @@ HOMES = {
     "tokenizers": ["lsp_server.engine.tokenizer", "lsp_server.training.tokenizer"],
     "torch": ["lsp_server.training.*"],
     "gguf": ["lsp_server.training.gguf_file"],
-    "cyllama": ["lsp_server.training.llama_cpp"],
+    "xllamacpp": [],  # its library is opened, the package is never imported: it brings a server along
+    "llama_cpp_py_sync": [],
     "numpy": [
         "lsp_server.workspace.index.segment",
         "lsp_server.workspace.index.store",
@@ -148,7 +149,8 @@ def test_the_server_does_not_load_the_index() -> None:
 
 
 def test_pure_layers_do_not_touch_the_world() -> None:
-    """context (but for loading grammars), prompt and filters read no disk, no clock, no log, and never wait."""
+    """context and prompt (but for loading grammars and families, which are data) and filters read no disk, no clock, no
+    log, and never wait."""
     forbidden = {"os", "time", "logging", "asyncio", "pathlib", "threading", "subprocess"}
     for path in FILES:
         own = name_of(path)

@@ -1,9 +1,9 @@
 """The settings: one schema for the TOML file, the editor's initializationOptions and workspace/configuration.
 
-An unknown setting or a bad value is named in a warning and ignored; the others still count. Where the values come from
-matters in one respect only: what decides where code is sent counts in the user's own settings file alone. What an editor
-sends may come from a folder that was only just cloned (.vscode/settings.json, .helix/languages.toml, .nvim.lua), and the
-protocol does not tell which.
+An unknown setting or a bad value is named in a warning and ignored; the others still count. Where the values come
+from matters in one respect only: what decides where code is sent counts in the user's own settings file alone. What an
+editor sends may come from a folder that was only just cloned (.vscode/settings.json, .helix/languages.toml,
+.nvim.lua), and the protocol does not tell which.
 """
 
 from collections.abc import Mapping
@@ -37,8 +37,8 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     template: Annotated[
         str,
         Meta(
-            description="Prompt family of the served model; 'auto' asks the server which special tokens it has, 'infill' "
-            "leaves the layout to the server."
+            description="Prompt family of the served model; 'auto' asks the server which special tokens it has, "
+            "'infill' leaves the layout to the server."
         ),
     ] = "auto"
     context: Annotated[
@@ -86,11 +86,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "bundled"
     )
     engine: Annotated[
-        Literal["auto", "ctransformers", "http", "memory", "fake"],
+        Literal["auto", "llama_cpp", "ctransformers", "http", "memory", "fake"],
         Meta(
-            description="What evaluates the model; 'auto' picks the best that can run it here, 'memory' uses no model and "
-            "only repeats what you wrote, for the slowest machines, 'http' asks your team's server, which the settings "
-            "file names. 'fake' is for tests."
+            description="What evaluates the model; 'auto' picks the best that can run it here, 'memory' uses no model "
+            "and only repeats what you wrote, for the slowest machines, 'http' asks your team's server, which the "
+            "settings file names. 'fake' is for tests."
         ),
     ] = "auto"
     threads: Annotated[
@@ -170,14 +170,15 @@ def _merged(
         name, field, now = f"{above}{key}", known.get(key), getattr(base, str(key), None)
         if field is None:
             warnings.append(
-                f"{origin}: unknown setting '{name}' is ignored. Known: {', '.join(above + one for one in sorted(known))}."
+                f"{origin}: unknown setting '{name}' is ignored. "
+                f"Known: {', '.join(above + one for one in sorted(known))}."
             )
         elif value is None:
             continue
         elif name in OWN_FILE_ONLY and not own_file:
             warnings.append(
-                f"{origin}: setting '{name}' is ignored: a folder that you opened might have brought it along. It counts "
-                "only in your own settings file: 'offhand doctor' says where that is."
+                f"{origin}: setting '{name}' is ignored: a folder that you opened might have brought it along. It "
+                "counts only in your own settings file: 'offhand doctor' says where that is."
             )
         elif isinstance(now, msgspec.Struct) and isinstance(value, Mapping):
             accepted[key] = _merged(now, value, origin, f"{name}.", own_file, warnings)

@@ -24,15 +24,15 @@ from lsp_server.completion.look import look
 from lsp_server.completion.session import Session
 from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder, common
-from lsp_server.engine.desk import open_engine
-from lsp_server.engine.memory.mixture import Weights, shipped_weights
+from lsp_server.engine.memory.mixture import Weights, weights
 from lsp_server.engine.memory.segment import Ids
 from lsp_server.engine.memory.store import DEAD
 from lsp_server.engine.messages import Load
+from lsp_server.engine.opening import open_engine
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.prompt.window import model_text
 
-__all__ = ["Mixing", "Seen", "decoder", "fit", "learn", "observe", "origin", "shipped_weights"]
+__all__ = ["Mixing", "Seen", "decoder", "fit", "learn", "observe", "origin", "weights"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -79,7 +79,8 @@ def decoder(load: Load) -> Decoder:
     """
     tokenizer = Tokenizer(Path(load.tokenizer), load.special_tokens)
     alone = Decoder(Absent(tokenizer.vocabulary, load.context), tokenizer, load.end_tokens)
-    return Decoder(open_engine(load, alone), tokenizer, load.end_tokens)
+    engine, _name, _note = open_engine(load, alone)
+    return Decoder(engine, tokenizer, load.end_tokens, weights=weights(load.mixture))
 
 
 def learn(decoder: Decoder, sources: Sequence[Source]) -> None:
@@ -105,7 +106,7 @@ async def observe(session: Session, decoder: Decoder, place: Place, lines: Seque
     assert session.model is not None
     manifest = session.model.manifest
     view = await look(snapshot, grammar, ())
-    prompt = prompt_of(manifest.template, capacity_of(manifest), view, NOTHING)
+    prompt = prompt_of(manifest, capacity_of(manifest), view, NOTHING)
     above = model_text("".join(lines[: place.line])).rstrip()
     below = "\n" + model_text("".join(lines[place.line + 1 :]))
     encode, own = decoder.tokenizer.encode, path_of(uri)
@@ -129,7 +130,7 @@ def _follow(
         for start in range(min(common(ids, decoder.cached), len(ids) - 1), len(ids), _CHUNK):
             logits = decoder.evaluate(ids[start : start + _CHUNK], start)
         network = decoder.network(logits)
-        matches = view.matches(ids)
+        matches = view.matches(decoder.read(ids))
         tokens, offers = np.unique(matches.tokens, return_inverse=True)
         allowed = decoder.tokenizer.allowed(typed) if typed else None
         yield Seen(

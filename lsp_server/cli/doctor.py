@@ -155,6 +155,7 @@ async def _engine() -> list[Check]:
                 return [server, Check("engine", "error", fault, "Report this with the log.")]
             prompt_speed = done.prompt_tokens / max(done.prompt_ms, 1e-3) * 1_000
             speed = done.tokens / max(done.decode_ms, 1e-3) * 1_000
+            note = worker.loaded.note
             text = (
                 f"{worker.loaded.engine}, {session.config.threads} thread(s): loaded in {loaded_ms:.0f} ms, "
                 f"{prompt_speed:.0f} prompt tokens/s, {speed:.0f} tokens/s, {worker.rss_mb:.0f} MB"
@@ -164,6 +165,10 @@ async def _engine() -> list[Check]:
             Check(
                 "engine", "error", str(error), "See the line above; 'offhand models list' shows the choices."
             )
+        ]
+    if note:
+        return [
+            Check("engine", "warning", text, f"It stands in for llama.cpp, which does not run here. {note}")
         ]
     if speed < _SLOW:
         slow = "Slow: close other programs, or choose a smaller model."

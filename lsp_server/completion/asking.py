@@ -14,15 +14,14 @@ from lsp_server.base.uri import path_of
 from lsp_server.completion import filters
 from lsp_server.completion.cache import Place
 from lsp_server.completion.look import View
-from lsp_server.completion.served import INFILL
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Candidate, Gathered
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Finished, Infill, Partial, Step, Stop
 from lsp_server.models.manifest import Manifest
-from lsp_server.prompt.render import budget, outline, render
-from lsp_server.prompt.templates.offhand import short_path
+from lsp_server.prompt.families import family
+from lsp_server.prompt.render import About, budget, outline, render, short_path
 from lsp_server.prompt.window import Window, window
 
 #: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
@@ -40,19 +39,12 @@ class Prompt(msgspec.Struct, frozen=True):
     """A prompt, and the part of it that is not the cursor's surroundings.
 
     Attributes:
-        parts: as the model was trained to see it; none where a server lays it out.
-        infill: what it is made of.
+        infill: what it is made of, for servers.
     """
 
     parts: tuple[Part, ...]
     snippet: str
     infill: Infill
-
-    @property
-    def texts(self) -> tuple[Part, ...]:
-        """Its parts; where a server lays it out, what that is given."""
-        bare = (*(text for _, text in self.infill.extra), self.infill.suffix, self.infill.prefix)
-        return self.parts or tuple(map(Part, bare))
 
 
 def capacity_of(manifest: Manifest) -> int:
@@ -60,36 +52,43 @@ def capacity_of(manifest: Manifest) -> int:
     return manifest.context_length - _BLOCK_TOKENS
 
 
-def seen(capacity: int, view: View, gathered: Gathered) -> Window:
+def seen(template: str, capacity: int, view: View, gathered: Gathered) -> Window:
     """What a prompt shows of the document itself.
 
     Args:
+        template: as in ``prompt.render.render``.
         capacity: tokens that the prompt may have.
         gathered: what else stands in it.
     """
-    snapshot, most = view.snapshot, budget(capacity, gathered.tokens)
+    snapshot, most = view.snapshot, budget(template, capacity, gathered.tokens)
     return window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
 
 
-def prompt_of(template: str, capacity: int, view: View, gathered: Gathered) -> Prompt:
-    """What a model is asked about a cursor; arguments as in ``seen``.
+def prompt_of(manifest: Manifest, capacity: int, view: View, gathered: Gathered, project: str = "") -> Prompt:
+    """What a model is asked about a cursor; other arguments as in ``seen``.
 
     Args:
-        template: as in ``prompt.render.render``, or ``served.INFILL``.
+        manifest: of the model.
+        project: name of the folder of the document's project; empty if it is in none.
     """
-    snapshot, most = view.snapshot, budget(capacity, gathered.tokens)
-    shown = seen(capacity, view, gathered)
+    snapshot, template = view.snapshot, manifest.template
+    most, shown = budget(template, capacity, gathered.tokens), seen(template, capacity, view, gathered)
+    comment = comment_of(view)
     snippet = ""
     if shown.first_line:
-        comment = "" if view.about.docstrings else next(iter(view.about.line_comments), "")
-        snippet = outline(view.context.imports, view.scopes_around(shown.first_line), comment)
+        above = "" if view.about.docstrings else next(iter(view.about.line_comments), "")
+        snippet = outline(view.context.imports, view.scopes_around(shown.first_line), above)
     snippets = ((snapshot.path, snippet),) if snippet else ()
     pieces = [(one.path, one.text) for one in gathered.snippets]
+    about = About(snapshot.path, project, view.context.language, comment)
     extra = tuple((short_path(path), text) for path, text in (*pieces, *snippets))
-    infill = Infill(shown.prefix, shown.suffix, extra)
-    if template == INFILL:
-        return Prompt((), snippet, infill)
-    return Prompt(render(template, shown, snapshot.path, snippets, most, pieces), snippet, infill)
+    parts = render(template, shown, about, snippets, most, pieces, manifest.begin)
+    return Prompt(parts, snippet, Infill(shown.prefix, shown.suffix, extra))
+
+
+def comment_of(view: View) -> str:
+    """What begins a comment to the end of the line, in a prompt about a document whose language may have none."""
+    return next(iter(view.about.line_comments), "#")
 
 
 async def ask(
@@ -118,7 +117,7 @@ async def ask(
     stop, tokens = _stop(session, view)
     writing = asyncio.get_running_loop().create_task(
         worker.complete(
-            prompt.parts,
+            () if session.laid_out_there else prompt.parts,
             stop,
             tokens,
             session.config.deadline_ms,
@@ -231,7 +230,8 @@ def _candidates(
 def _stop(session: Session, view: View) -> tuple[Stop, int]:
     """Where to stop, and the most tokens: a block where the syntax expects its first statement, else a line."""
     context = view.context
-    if context.cursor == "block_start" and session.config.multiline == "auto":
+    one_line = session.model is not None and family(session.model.manifest.template).one_line
+    if context.cursor == "block_start" and session.config.multiline == "auto" and not one_line:
         return Stop("block", context.block_indent, view.about.block_closers), _BLOCK_TOKENS
     return Stop("line"), _LINE_TOKENS
 

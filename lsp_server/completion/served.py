@@ -3,7 +3,7 @@
 Its tokens are counted with the tokenizer of the model that ships, which the memory works with too. Knows no network.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
@@ -11,56 +11,50 @@ from lsp_server.base.config import Http
 from lsp_server.engine.messages import Served
 from lsp_server.models.manifest import Pieces
 from lsp_server.models.store import Model
-from lsp_server.prompt.templates import TEMPLATES
+from lsp_server.prompt.families import family, identify, names
 
-#: The template of a prompt that the server lays out itself.
+#: The setting by which a server lays out prompts itself.
 INFILL = "infill"
 
-#: Special tokens by which a family is told from all others.
-_MARKS: Mapping[str, tuple[str, ...]] = {
-    "offhand": ("<|fim_suffix|>", "<|fim_prefix|>", "<|file_sep|>", "<|reserved_0|>")
-}
 
-
-def asked(beside: Model) -> tuple[str, ...]:
-    """Texts of special tokens that a server shall be asked for.
+def lays_out(settings: Http, served: Served | None) -> bool:
+    """Whether the server has to lay out prompts, as its model's family is not known here.
 
     Args:
-        beside: the model that ships.
+        served: ``None`` before the server has answered.
     """
-    return tuple(
-        dict.fromkeys((*beside.manifest.special_tokens, *(one for marks in _MARKS.values() for one in marks)))
-    )
+    return settings.template not in names() and not (settings.template == "auto" and served and served.tokens)
 
 
 def as_model(beside: Model, settings: Http, served: Served | None, languages: Iterable[str]) -> Model:
-    """The served model, as far as it is known.
+    """The served model, as far as it is known. Where its family is not, prompts are shared out as for ``beside``.
 
     Args:
         beside: the model that ships.
         served: ``None`` before the server has answered.
         languages: that it is taken to know: all there are.
+
+    Raises:
+        ModelError: the settings name a family that is unknown.
     """
     known = served or Served("")
-    context = min(settings.context, known.context or settings.context)
+    about = identify(known.tokens)
+    template = beside.manifest.template
+    if not lays_out(settings, served):
+        template = about.template if settings.template == "auto" else settings.template
+    elif settings.template not in ("auto", INFILL):
+        family(settings.template)  # says what is wrong
     manifest = msgspec.structs.replace(
         beside.manifest,
         name=known.model or "of the server",
         version="",
         parameters=0,
-        context_length=context,
-        template=_template(settings, known),
+        context_length=min(settings.context, known.context or settings.context),
+        template=template,
         languages=tuple(languages),
         pieces=Pieces(),  # larger models gain by them
-        special_tokens=known.tokens or beside.manifest.special_tokens,
+        special_tokens=about.special_tokens or beside.manifest.special_tokens,
+        end_tokens=about.end_tokens or beside.manifest.end_tokens,
+        begin="",  # servers put it there themselves
     )
     return msgspec.structs.replace(beside, manifest=manifest)
-
-
-def _template(settings: Http, known: Served) -> str:
-    if settings.template != "auto":
-        return settings.template
-    fitting = (
-        name for name, marks in _MARKS.items() if name in TEMPLATES and known.tokens.keys() >= set(marks)
-    )
-    return next(fitting, INFILL)

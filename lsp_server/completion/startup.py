@@ -6,15 +6,19 @@ import os
 from collections.abc import Callable
 
 from lsp_server.base.errors import OffhandError
-from lsp_server.completion import served
+from lsp_server.completion import gate, served
 from lsp_server.completion.remember import learn
 from lsp_server.completion.session import Session
 from lsp_server.engine.client import WorkerClient
-from lsp_server.engine.messages import Load, without_model
+from lsp_server.engine.messages import Load, Served, without_model
 from lsp_server.models import store
 from lsp_server.models.store import Model
+from lsp_server.prompt.families import family, marks
 
 logger = logging.getLogger(__name__)
+
+#: What ctransformers can run of GGUF files.
+OLD_ARCHITECTURES = ("llama", "falcon")
 
 
 async def start_engine(session: Session, on_state: Callable[[], None], named: Model | None = None) -> None:
@@ -31,13 +35,13 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
         session.remembered.clear()
         session.gathered.clear()
         session.trouble = ""
-        session.outage = ""
+        session.outage, session.laid_out_there = "", False
         elsewhere = session.config.engine == "http"
         try:
             model = await asyncio.get_running_loop().run_in_executor(
                 None, _checked, "bundled" if elsewhere else named or session.config.model
             )
-            session.model = model
+            session.model, session.gate = model, gate.read(model.gate_file)
             look = _served(session, model, on_state) if elsewhere else on_state
             session.worker = WorkerClient(load_message(session, model), on_state=look)
         except OffhandError as error:
@@ -56,14 +60,18 @@ def _served(session: Session, beside: Model, on_state: Callable[[], None]) -> Ca
 
     def look() -> None:
         loaded = session.worker.loaded if session.worker else None
-        found = served.as_model(beside, session.config.http, loaded.served if loaded else None, languages)
-        if found != session.model:
-            session.model = found
+        if know(loaded.served if loaded else None):
             session.cache.clear()
             session.gathered.clear()
         on_state()
 
-    session.model = served.as_model(beside, session.config.http, None, languages)
+    def know(told: Served | None) -> bool:
+        before = session.model
+        session.laid_out_there = served.lays_out(session.config.http, told)
+        session.model = served.as_model(beside, session.config.http, told, languages)
+        return session.model != before
+
+    know(None)
     return look
 
 
@@ -79,8 +87,9 @@ def _without_model(session: Session, on_state: Callable[[], None]) -> None:
 
 
 def _checked(which: Model | str) -> Model:
-    """A model, or the one of that name, its files verified before native code reads them."""
+    """A model, or the one of that name, its files verified before native code reads them; it can be asked."""
     model = store.find(which) if isinstance(which, str) else which
+    family(model.manifest.template)
     store.verify(model)
     return model
 
@@ -95,9 +104,11 @@ async def stop_engine(session: Session) -> None:
 
 def load_message(session: Session, model: Model) -> Load:
     """What the worker is told to load."""
-    engine, manifest = session.config.engine, model.manifest
+    manifest = model.manifest
+    engine, otherwise = engines(session.config.engine, manifest.architecture, model.shipped)
     return Load(
-        engine="ctransformers" if engine == "auto" else engine,
+        engine=engine,
+        otherwise=otherwise,
         model=str(model.model_file),
         tokenizer=str(model.tokenizer_file),
         sha256=manifest.model.sha256,
@@ -106,6 +117,21 @@ def load_message(session: Session, model: Model) -> Load:
         special_tokens=manifest.special_tokens,
         end_tokens=manifest.end_tokens,
         http=session.config.http if engine == "http" else None,
-        ask=served.asked(model) if engine == "http" else (),
+        ask=marks() if engine == "http" else (),
+        mixture=str(model.mixture_file or ""),
         delay_ms=float(os.environ.get("OFFHAND_FAKE_DELAY_MS", "0")),
     )
+
+
+def engines(setting: str, architecture: str, shipped: bool) -> tuple[str, str]:
+    """What evaluates a model, and what else where that does not run on the machine.
+
+    Args:
+        setting: as the user has it.
+        architecture: as the GGUF header has it.
+        shipped: the file is one that comes with Offhand. The parser in ctransformers is old and trusts its input: of
+            its own accord Offhand gives it nothing else. Whoever names it in the settings has decided for himself.
+    """
+    if setting != "auto":
+        return setting, ""
+    return "llama_cpp", "ctransformers" if shipped and architecture in OLD_ARCHITECTURES else ""

@@ -10,9 +10,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lsp_server.base.errors import EngineError
+from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.base.parts import Part, limited
 from lsp_server.engine.memory import mixture
+from lsp_server.engine.memory.mixture import Mixture, Weights
+from lsp_server.engine.memory.segment import REACH
 from lsp_server.engine.memory.store import Matches, Memory, View
 from lsp_server.engine.protocol import Engine, Logits
 from lsp_server.engine.tokenizer import Tokenizer
@@ -42,16 +44,23 @@ class Decoder:
         cached: ids of the tokens in the KV cache, in order.
         memory: what is mixed into the network's distribution.
         ends: ids of the tokens that end a completion.
+        weights: of the mixture of both.
     """
 
     def __init__(
-        self, engine: Engine, tokenizer: Tokenizer, end_tokens: Sequence[str], memory: Memory | None = None
+        self,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        end_tokens: Sequence[str],
+        memory: Memory | None = None,
+        weights: Weights | None = None,
     ) -> None:
         """Join an engine and its tokenizer.
 
         Args:
             end_tokens: names of the special tokens that end a completion.
             memory: of the tokenizer's ids; an empty one of its own if none is given.
+            weights: of the mixture of both; those that come with Offhand if none are given.
 
         Raises:
             EngineError: they do not belong together.
@@ -68,8 +77,10 @@ class Decoder:
         self.tokenizer = tokenizer
         self.memory = memory or Memory(tokenizer.vocabulary)
         self.cached: list[int] = []
+        self._seam = (0, 0)
         self.ends = frozenset(tokenizer.special[name] for name in end_tokens)
-        self._mixture = mixture.shipped()
+        self.weights = weights or mixture.weights()
+        self._mixture = Mixture(self.weights)
         speakable = (bool(spelling) or token in self.ends for token, spelling in enumerate(tokenizer.bytes))
         self._free = np.flatnonzero(np.fromiter(speakable, dtype=bool))
 
@@ -86,8 +97,15 @@ class Decoder:
             EngineError: a part names a special token that the model does not have.
         """
         ids: list[int] = []
+        above, self._seam = 0, (0, 0)
         for part in parts[:-1]:
-            ids += self._special(part) if part.special else limited(self.tokenizer.encode(part.text), part)
+            ids += (
+                self._special(part) if part.special else limited(self.tokenizer.encode_kept(part.text), part)
+            )
+            if part.continued:
+                above = len(ids)
+        if above:
+            self._seam = above, len(ids)
         if not parts or parts[-1].special:
             return ids + [token for part in parts[-1:] for token in self._special(part)], b""
         if not healing:
@@ -118,9 +136,17 @@ class Decoder:
         return [token]
 
     def evaluate(self, ids: list[int], keep: int) -> Logits:
-        """Bring tokens into the KV cache behind its first ``keep``; the logits are valid until the next call."""
+        """Bring tokens into the KV cache behind its first ``keep``; the logits are valid until the next call.
+
+        Raises:
+            Aborted: ``cached`` holds what had been done by then.
+        """
         del self.cached[keep:]
-        logits = self.engine.evaluate(ids, keep)
+        try:
+            logits = self.engine.evaluate(ids, keep)
+        except Aborted:
+            self.cached = [*self.cached, *ids][: self.engine.evaluated]
+            raise
         self.cached += ids
         return logits
 
@@ -147,7 +173,7 @@ class Decoder:
         if not len(candidates):
             return []
         network = self.network(logits)
-        matches = view.matches(self.cached)
+        matches = view.matches(self.read(self.cached))
         probabilities = self._mixture.mix(network, matches, familiar)
         offered = probabilities[candidates]
         total = float(offered.sum())
@@ -163,6 +189,13 @@ class Decoder:
             for index in best
             if offered[index] > 0
         ]
+
+    def read(self, ids: list[int]) -> list[int]:
+        """What the memory goes by of the ids of a prompt, the last that ``prompt_ids`` was asked for, and of those
+        behind it: the end of the text before the place, without what stands between the lines above and the cursor's.
+        """
+        above, behind = self._seam
+        return ids[max(0, above - REACH) : above] + ids[behind:] if behind else ids
 
     def network(self, logits: Logits) -> npt.NDArray[np.float64]:
         """The network's distribution over the tokens that may be said."""

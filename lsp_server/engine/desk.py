@@ -1,6 +1,7 @@
 """What the worker has, and what it does with a message: a model or none yet, the memory, the thread that reads files.
 
-A model is one of tokens, which is decoded here, or a server that is given text; what that cannot answer the memory does.
+A model is one of tokens, which is decoded here, or a server that is given text; what that cannot answer the memory
+does.
 
 Knows nothing of pipes; of LSP, documents or settings neither.
 """
@@ -12,13 +13,13 @@ from pathlib import Path
 
 import msgspec
 
-from lsp_server.base.digest import sha256
-from lsp_server.base.errors import EngineError, ModelError, OffhandError
+from lsp_server.base.errors import OffhandError
 from lsp_server.base.parts import Part
 from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
 from lsp_server.engine.inbox import Inbox, Opened
+from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.lines import LineTokens
 from lsp_server.engine.memory.reader import Reader
 from lsp_server.engine.memory.store import Memory
@@ -37,6 +38,7 @@ from lsp_server.engine.messages import (
     Served,
     ToServer,
 )
+from lsp_server.engine.opening import open_engine, open_http
 from lsp_server.engine.protocol import Engine, TextEngine
 from lsp_server.engine.tokenizer import Tokenizer
 
@@ -66,7 +68,8 @@ class Desk:
             tokenizer = Tokenizer(Path(request.tokenizer), request.special_tokens)
             alone = Absent(tokenizer.vocabulary, request.context)
             memory = Memory(tokenizer.vocabulary)
-            self._alone = Decoder(alone, tokenizer, request.end_tokens, memory)
+            weights = mixture.weights(request.mixture)
+            self._alone = Decoder(alone, tokenizer, request.end_tokens, memory, weights)
         except OffhandError as error:
             self._send(LoadFailed(str(error)))
             return
@@ -79,22 +82,22 @@ class Desk:
         model: Decoder | TextEngine
         engine: Engine | TextEngine
         try:
+            note = ""
             if request.engine == "http":
-                model = engine = _open_http(request, alone)
+                name, model = request.engine, open_http(request, alone)
+                engine = model
             else:
-                engine = open_engine(request, alone)
-                model = Decoder(engine, alone.tokenizer, request.end_tokens, alone.memory)
+                engine, name, note = open_engine(request, alone)
+                model = Decoder(engine, alone.tokenizer, request.end_tokens, alone.memory, alone.weights)
         except OffhandError as error:
             answer = Opened(alone, None, LoadFailed(str(error)))
         except MemoryError:
             failure = f"There is not enough memory for {request.model}. Choose a smaller model."
             answer = Opened(alone, None, LoadFailed(failure))
         else:
-            took, served = (time.monotonic() - arrived) * 1000, _served(model)
-            loaded = Loaded(
-                request.engine, engine.vocabulary, engine.context, engine.parameters, took, served
-            )
-            answer = Opened(alone, model, loaded)
+            took = (time.monotonic() - arrived) * 1000
+            size = (engine.vocabulary, engine.context, engine.parameters)
+            answer = Opened(alone, model, Loaded(name, *size, took, note, _served(model)))
         self._inbox.post(answer)
 
     def opened(self, news: Opened) -> None:
@@ -151,13 +154,15 @@ class Desk:
             deadline = arrived + request.deadline_ms / 1000
             trouble = None
             if isinstance(self._model, Decoder):
-                finished = complete(
-                    self._model,
-                    request,
-                    deadline=deadline,
-                    cancelled=cancelled,
-                    on_partial=self._send,
-                )
+                self._model.engine.resume()
+                with self._inbox.stopping(request.id, self._model.engine.abort):
+                    finished = complete(
+                        self._model,
+                        request,
+                        deadline=deadline,
+                        cancelled=cancelled,
+                        on_partial=self._send,
+                    )
                 if finished.reason != "deadline" or finished.text:
                     return finished
             elif self._model is not None:
@@ -193,53 +198,3 @@ def _for_memory(request: Complete) -> Complete:
         return request
     part = Part(request.infill.prefix, limit=_ALONE, cut="left")
     return msgspec.structs.replace(request, parts=(part,))
-
-
-def _open_http(request: Load, alone: Decoder) -> TextEngine:
-    """Get to know a server.
-
-    Raises:
-        EngineError: the settings cannot be used, or the library is not installed.
-    """
-    if request.http is None:
-        raise EngineError("The engine 'http' was told no server.")
-    from lsp_server.engine.backends.http.engine import HttpEngine
-
-    return HttpEngine(request.http, request.ask, alone)
-
-
-def open_engine(request: Load, alone: Decoder) -> Engine:
-    """Start the engine that is asked for. Imports no other.
-
-    Raises:
-        ModelError: the model's file is missing, is not the expected one, or is refused.
-        EngineError: the engine is unknown or does not run here.
-    """
-    tokenizer = alone.tokenizer
-    if request.engine == "memory":
-        return alone.engine
-    if request.engine == "fake":
-        from lsp_server.engine.backends.fake import Fake
-
-        end = tokenizer.special.get(request.end_tokens[0], 0) if request.end_tokens else 0
-        return Fake(tokenizer.vocabulary, request.context, end, request.delay_ms)
-    if request.engine == "ctransformers":
-        _check(Path(request.model), request.sha256)
-        from lsp_server.engine.backends.ctransformers import CTransformers
-
-        return CTransformers(Path(request.model), request.context, request.threads)
-    raise EngineError(f"There is no engine '{request.engine}'. Correct the setting 'engine'.")
-
-
-def _check(model: Path, expected: str) -> None:
-    """Native code must see no other file than the one that was validated."""
-    try:
-        digest = sha256(model)
-    except OSError as error:
-        raise ModelError(
-            f"Model file {model} cannot be read: {error.strerror or error}. Copy it again."
-        ) from error
-    if digest != expected:
-        raise ModelError(
-            f"Model file {model} is damaged: its sha256 differs. Copy it again, or install Offhand again."
-        )

@@ -53,6 +53,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
         special_tokens: name to id.
         end_tokens: names of the special tokens that end a completion.
         delay_ms: only for ``fake``: how long one evaluation takes.
+        otherwise: name of the backend to take where that one does not run on this machine; none if empty.
+        mixture: path of the numbers by which the memory is mixed in; those that come with Offhand if empty.
         http: only for ``http``: the server to ask.
         ask: texts of special tokens; of these the worker finds out which the server's model has.
     """
@@ -66,6 +68,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     special_tokens: dict[str, int]
     end_tokens: tuple[str, ...]
     delay_ms: float = 0.0
+    otherwise: str = ""
+    mixture: str = ""
     http: Http | None = None
     ask: tuple[str, ...] = ()
 
@@ -87,7 +91,7 @@ class Infill(msgspec.Struct, frozen=True):
 class Complete(msgspec.Struct, frozen=True, tag="complete"):
     """Complete a prompt; answered by any number of ``Partial`` and one ``Finished``.
 
-    The last part is the text before the cursor: its last pre-token is healed.
+    The last part is the text before the cursor, or what of it is on the cursor's line: its last pre-token is healed.
 
     Attributes:
         id: chosen by the client, unique among its running requests.
@@ -163,7 +167,7 @@ TO_WORKER: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 
 def without_model(load: Load) -> Load:
     """The message that has the memory answer alone."""
-    return msgspec.structs.replace(load, engine="memory", model="", sha256="", http=None)
+    return msgspec.structs.replace(load, engine="memory", otherwise="", model="", sha256="", http=None)
 
 
 # --- worker to server
@@ -191,6 +195,8 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     """The model is ready; said again when more is known of it.
 
     Attributes:
+        engine: name of the backend that has it.
+        note: why that is not the one that was asked for; empty if it is.
         served: only for ``http``: what is known of the server; ``None`` before it first answered.
     """
 
@@ -199,6 +205,7 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     context: int
     parameters: int
     load_ms: float
+    note: str = ""
     served: Served | None = None
 
 

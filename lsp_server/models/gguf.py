@@ -8,6 +8,7 @@ Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 an
 
 import math
 import struct
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +26,8 @@ _MAX_TENSOR_NAME = 64
 _MAX_DIMENSIONS = 4
 
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_STRING, _ARRAY = 8, 9
+UINT32, INT32, FLOAT32, STRING = 4, 5, 6, 8
+_ARRAY = 9
 
 #: Tensor type to (weights in a block, bytes of a block), from ggml.h and ggml-common.h.
 _BLOCKS = {
@@ -66,10 +68,15 @@ _MAX_SHAPE = 1 << 24
 
 
 class Array(msgspec.Struct, frozen=True):
-    """An array in the metadata; its values are not kept."""
+    """An array in the metadata.
+
+    Attributes:
+        values: texts as bytes, or numbers; empty unless the reader was told to keep them.
+    """
 
     type: int
     count: int
+    values: tuple[bytes, ...] | tuple[int | float | bool, ...] = ()
 
 
 class Tensor(msgspec.Struct, frozen=True):
@@ -104,15 +111,18 @@ class _Unsound(Exception):
     """What is wrong with the header; ``read`` turns it into a ModelError."""
 
 
-def read(path: Path) -> Header:
+def read(path: Path, keep: Collection[str] = ()) -> Header:
     """Read and check a header.
+
+    Args:
+        keep: keys of the metadata whose arrays are wanted with their values.
 
     Raises:
         ModelError: the file cannot be read, or it is not a GGUF file that can safely be loaded.
     """
     try:
         with path.open("rb") as file:
-            return _header(_Reader(file, path.stat().st_size))
+            return _header(_Reader(file, path.stat().st_size), keep)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
     except _Unsound as error:
@@ -148,6 +158,28 @@ class _Reader:
         self._file.seek(count, 1)
         self.position += count
 
+    def strings(self, count: int, kept: bool) -> tuple[bytes, ...]:
+        """Take an array of texts; a loop over one buffer, since a vocabulary has hundreds of thousands."""
+        self.require(count * 8)
+        limit = min(self.size, _MAX_HEADER) - self.position
+        block = self._file.read(limit)
+        unpack, place, found = struct.Struct("<Q").unpack_from, 0, []
+        for _ in range(count):
+            start = place + 8
+            if start > len(block):
+                break
+            place = start + unpack(block, place)[0]
+            if place > len(block):
+                break
+            if kept:
+                found.append(block[start:place])
+        else:
+            self.position += place
+            self._file.seek(self.position)
+            return tuple(found)
+        self.require(place)
+        raise _Unsound("it ends inside its header, or states a length beyond its end")
+
     def number(self, code: str) -> int:
         return int(struct.unpack("<" + code, self.take(struct.calcsize(code)))[0])
 
@@ -171,7 +203,7 @@ class _Reader:
         return count
 
 
-def _header(reader: _Reader) -> Header:
+def _header(reader: _Reader, keep: Collection[str]) -> Header:
     if reader.take(4) != b"GGUF":
         raise _Unsound("it does not begin with 'GGUF'")
     version = reader.number("I")
@@ -185,7 +217,7 @@ def _header(reader: _Reader) -> Header:
         key = reader.string(_MAX_KEY)
         if key in metadata:
             raise _Unsound(f"the metadata key '{key}' stands there twice")
-        metadata[key] = _value(reader)
+        metadata[key] = _value(reader, key in keep)
     _check_metadata(metadata)
 
     alignment = metadata.get("general.alignment", 32)
@@ -204,28 +236,30 @@ def _header(reader: _Reader) -> Header:
     return Header(version, metadata, tensors)
 
 
-def _value(reader: _Reader) -> str | int | float | bool | Array:
+def _value(reader: _Reader, kept: bool) -> str | int | float | bool | Array:
     kind = reader.number("I")
-    if kind == _STRING:
+    if kind == STRING:
         return reader.string(_MAX_HEADER)
     if kind == _ARRAY:
-        return _array(reader)
+        return _array(reader, kept)
     if kind not in _SCALARS:
         raise _Unsound(f"it has a value of the unknown type {kind}")
     return reader.scalar(_SCALARS[kind])
 
 
-def _array(reader: _Reader) -> Array:
+def _array(reader: _Reader, kept: bool) -> Array:
     kind = reader.number("I")
     count = reader.number("Q")
-    if kind in _SCALARS:
-        reader.skip(count * struct.calcsize(_SCALARS[kind]))
-    elif kind == _STRING:
-        reader.require(count * 8)
-        for _ in range(count):
-            reader.skip(reader.number("Q"))
-    else:
+    if kind == STRING:
+        return Array(kind, count, reader.strings(count, kept))
+    if kind not in _SCALARS:
         raise _Unsound(f"it has an array of the type {kind}")
+    code = _SCALARS[kind]
+    if kept:
+        return Array(
+            kind, count, struct.unpack(f"<{count}{code}", reader.take(count * struct.calcsize(code)))
+        )
+    reader.skip(count * struct.calcsize(code))
     return Array(kind, count)
 
 
@@ -240,7 +274,7 @@ def _check_metadata(metadata: dict[str, str | int | float | bool | Array]) -> No
         if not isinstance(value, int) or not 0 < value <= _MAX_SHAPE:
             raise _Unsound(f"'{architecture}.{name}' is missing or senseless")
     tokens = metadata.get("tokenizer.ggml.tokens")
-    if not isinstance(tokens, Array) or tokens.type != _STRING or not 0 < tokens.count <= _MAX_SHAPE:
+    if not isinstance(tokens, Array) or tokens.type != STRING or not 0 < tokens.count <= _MAX_SHAPE:
         raise _Unsound("it has no list of tokens")
 
 

@@ -35,7 +35,9 @@ def test_it_is_recognised(server: Server) -> None:
     assert about is not None
     assert (about.api, about.context) == ("llama-server", MODEL.manifest.context_length)
     assert about.tokens["<|fim_suffix|>"] == MODEL.manifest.special_tokens["<|fim_suffix|>"]
-    known = served.as_model(MODEL, Http(url=server.url), about, ("python",)).manifest
+    settings = Http(url=server.url)
+    assert not served.lays_out(settings, about)
+    known = served.as_model(MODEL, settings, about, ("python",)).manifest
     assert (known.template, known.context_length) == ("offhand", MODEL.manifest.context_length)
 
 

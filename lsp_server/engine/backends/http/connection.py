@@ -152,7 +152,8 @@ class Connection:
         distrust = _distrust(error)
         if distrust:
             return Unanswered(
-                f"The certificate of the server {where} is not trusted: {distrust}. Name your CA's file with http.ca_file."
+                f"The certificate of the server {where} is not trusted: {distrust}. Name your CA's file with "
+                "http.ca_file."
             )
         if isinstance(error, httpcore2.ConnectTimeout | httpcore2.ConnectError):
             return Unanswered(f"The server {where} cannot be reached.")

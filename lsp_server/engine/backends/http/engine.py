@@ -78,7 +78,7 @@ class HttpEngine:
         self._sleep = sleep
         self._connection = Connection(settings)
         self._draft: Draft | None = None
-        # Its own, and run by whichever thread has something to ask: first the one that loads, then the one that answers.
+        # Its own, and run by whichever thread has something to ask: the one that loads, then the one that answers.
         self._loop = asyncio.new_event_loop()
         try:
             self._loop.run_until_complete(asyncio.wait_for(self._greeted(), _GREETING_S))

@@ -1,8 +1,6 @@
 """A request as text: what the parts of a prompt spell, with special tokens by their names. Knows no server."""
 
-import re
-from collections.abc import Iterable, Sequence
-
+from lsp_server.base.neutral import neutralise
 from lsp_server.base.parts import Part
 from lsp_server.engine.backends.http.dialect import Question
 from lsp_server.engine.decoder import Decoder
@@ -34,11 +32,19 @@ class Layout:
         """
         infill = request.infill or Infill("", "")
         special = tuple({*served.tokens, *(part.text for part in request.parts if part.special)})
-        typed = self._typed(infill.prefix) if heals and "healing" not in request.without else ""
-        prompt, typed = self._prompt(request.parts, infill.prefix, typed, special)
+        texts = [self._text(part, special) for part in request.parts]
+        before = texts[-1] if texts else infill.prefix
+        typed = self._typed(before) if heals and "healing" not in request.without else ""
+        left = len(before) - len(typed)
+        if texts:
+            texts[-1] = before[:left]
         return Question(
-            prompt,
-            _plain_infill(infill, typed, special),
+            "".join(texts),
+            Infill(
+                neutralise(infill.prefix if texts else before[:left], special),
+                neutralise(infill.suffix, special),
+                tuple((path, neutralise(text, special)) for path, text in infill.extra),
+            ),
             typed,
             request.stop.kind == "line",
             request.max_tokens + (_HEALED if typed else 0),
@@ -47,6 +53,10 @@ class Layout:
             special,
         )
 
+    def _text(self, part: Part, special: tuple[str, ...]) -> str:
+        """A part as the server reads it."""
+        return part.text if part.special else neutralise(self._alone.fit(part)[0], special)
+
     def _typed(self, prefix: str) -> str:
         """The last pre-token before the cursor, by the tokenizer at hand: others split much alike."""
         _, rest = self._alone.tokenizer.split_for_healing(prefix[-_TAIL:])
@@ -54,41 +64,3 @@ class Layout:
             return rest.decode()
         except UnicodeDecodeError:
             return ""  # it begins inside a character
-
-    def _prompt(
-        self, parts: Sequence[Part], prefix: str, typed: str, special: Sequence[str]
-    ) -> tuple[str, str]:
-        """The parts as one text without what is typed anew, and what that is."""
-        last = max((index for index, part in enumerate(parts) if _before_cursor(part, prefix)), default=-1)
-        texts: list[str] = []
-        for index, part in enumerate(parts):
-            text = part.text if part.special else self._alone.fit(part)[0]
-            if index == last:
-                typed = typed if text.endswith(typed) else ""
-                text = text[: len(text) - len(typed)]
-            texts.append(text if part.special else plain(text, special))
-        if parts and last < 0:
-            typed = ""
-        return "".join(texts), typed
-
-
-def _before_cursor(part: Part, prefix: str) -> bool:
-    """Whether a part ends at the cursor: in some families it is not the last."""
-    return bool(part.text) and not part.special and prefix.endswith(part.text)
-
-
-def _plain_infill(infill: Infill, typed: str, special: Sequence[str]) -> Infill:
-    return Infill(
-        plain(infill.prefix[: len(infill.prefix) - len(typed)], special),
-        plain(infill.suffix, special),
-        tuple((path, plain(text, special)) for path, text in infill.extra),
-    )
-
-
-def plain(text: str, special: Iterable[str]) -> str:
-    """A user's text in which nothing reads as a special token: servers look for their names in the whole prompt, so a
-    blank goes behind the first character of each."""
-    names = sorted(filter(None, special), key=len, reverse=True)
-    if not names or not any(name in text for name in names):
-        return text
-    return re.sub("|".join(map(re.escape, names)), lambda found: f"{found[0][0]} {found[0][1:]}", text)

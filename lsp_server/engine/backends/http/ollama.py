@@ -1,8 +1,8 @@
 """Ollama's own API: https://docs.ollama.com/api/generate.
 
-With ``raw`` and our own layout where the family is known: then the tokens stand where the model was trained to see them,
-with pieces of other files, which ``suffix`` has no place for. ``suffix`` is what is left where it is not known; Ollama
-accepts it for models whose template has a place for it (the capability ``insert``).
+With ``raw`` and our own layout where the family is known: then the tokens stand where the model was trained to see
+them, with pieces of other files, which ``suffix`` has no place for. ``suffix`` is what is left where it is not known;
+Ollama accepts it for models whose template has a place for it (the capability ``insert``).
 """
 
 from typing import Any

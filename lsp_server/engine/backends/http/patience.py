@@ -1,4 +1,4 @@
-"""When a server that failed is asked again, so that not every key waits for one that is down. Pure but for its clock."""
+"""When a server that failed is asked again: not every key waits for one that is down. Pure but for its clock."""
 
 import time
 from collections.abc import Callable
