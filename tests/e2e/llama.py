@@ -62,7 +62,7 @@ class Server:
 
 
 @contextmanager
-def started(log: Path, *options: str, port: int = 0) -> Iterator[Server]:
+def started(log: Path, *options: str, port: int = 0, model: Path = MODEL.model_file) -> Iterator[Server]:
     """A server that answers, while the context lasts.
 
     Args:
@@ -79,7 +79,7 @@ def started(log: Path, *options: str, port: int = 0) -> Iterator[Server]:
             [
                 str(SERVER),
                 "-m",
-                str(MODEL.model_file),
+                str(model),
                 *usual,
                 "--host",
                 "127.0.0.1",

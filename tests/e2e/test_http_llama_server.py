@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from bundled import prompt, tokenizer
 from llama import HOW, MODEL, SERVER, Server, free_port, started
+from synthetic import vocabulary_like, write_gguf
 from test_http_engine import Clock, ask, engine
 
 from lsp_server.base.config import Http
@@ -15,6 +16,9 @@ from lsp_server.engine.backends.ctransformers import CTransformers
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
 from lsp_server.engine.messages import Complete, Infill, Partial, Stop
+from lsp_server.prompt.families import family
+from lsp_server.prompt.render import About, Budget, render
+from lsp_server.prompt.window import Window
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(SERVER is None, reason=HOW)]
 
@@ -120,6 +124,32 @@ def test_cancelling_stops_the_server(server: Server) -> None:
     while (slot := server.get("/slots")[0])["is_processing"]:
         assert time.monotonic() < until
     assert slot["n_prompt_tokens"] < 500  # in its cache, prompt included; it was asked for 900
+
+
+def test_a_family_is_told_by_its_tokens(tmp_path: Path) -> None:
+    """A model in Qwen's shape: laid out as Qwen's are, tokens by their ids in the server, healed behind the middle."""
+    file = tmp_path / "shape.gguf"
+    write_gguf(file, vocabulary_like(("<|endoftext|>", *family("qwen").tokens.values())), "qwen2")
+    settings = Http(url="http://127.0.0.1:1")
+    with started(tmp_path / "log", "-c", "512", model=file) as running:
+        with engine(running.url, api="auto", template="auto") as made:
+            assert made.served is not None
+            assert not served.lays_out(settings, made.served)
+            manifest = served.as_model(MODEL, settings, made.served, ()).manifest
+            assert manifest.template == "qwen"
+            assert "<|endoftext|>" in manifest.end_tokens
+            window = Window(HEAD + "return res", TAIL, 0)
+            about = About("app/main.py", "project", "python")
+            laid_out = render("qwen", window, about, (), Budget(0, 90, 300))
+            request = Complete(1, laid_out, Stop(), 8, 60_000, infill=Infill(window.prefix, window.suffix))
+            found = made.complete(
+                request, deadline=time.monotonic() + 60, cancelled=lambda: False, on_partial=lambda one: None
+            )
+        assert (found.trouble, found.error) == (None, "")
+        assert found.steps
+        text = "".join(part.text for part in laid_out)
+        ids = running.ask("/tokenize", content=text, parse_special=True)["tokens"]
+    assert [ids.count(made.served.tokens[name]) for name in family("qwen").tokens.values()] == [1] * 5
 
 
 def test_it_is_restarted(tmp_path: Path) -> None:
