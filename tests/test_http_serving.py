@@ -9,7 +9,7 @@ import pytest
 from bundled import MODEL, load_message, prompt
 from rawclient import RawClient
 from test_http_engine import ANSWER, MODELS, Clock
-from test_pipeline import ask, session, written
+from test_pipeline import URI, ask, session, written
 from webserver import Reply, WebServer, serving
 
 from lsp_server.base.config import Config, Http
@@ -144,6 +144,16 @@ def test_features_without_steps_are_those_of_the_text() -> None:
     without = gate.features(Candidate("x("), (), "call", True)
     assert without.items() < with_steps.items()
     assert without.keys() >= {"characters", "open_end", "only_signs"}
+
+
+async def test_secrets_are_not_sent() -> None:
+    """A file that would not be learnt from is not shown to a server either; a local model completes in it."""
+    for settings, asked in ({"engine": "http"}, 0), ({}, 1):
+        made = session(written("values)", -0.1), **settings)
+        made.ignored[URI] = True
+        _, trace = await ask(made, "def f(values):\n    return len(")
+        assert cast("Any", made.worker).asked == asked
+        assert ("is sent to the server" in trace.reason) == (not asked)
 
 
 class Ear:

@@ -238,7 +238,7 @@ class Session:
         sources = ("cache", "speculated", "memory", "model", "nothing")
         return {
             "state": self.state(),
-            "message": self.trouble or (worker.refusal if worker else "") or self.outage,
+            "message": self.trouble or (worker.refusal if worker else ""),
             "model": model.manifest.name if model else self.config.model,
             "engine": loaded.engine if loaded else self.config.engine,
             "engine_note": loaded.note if loaded else "",

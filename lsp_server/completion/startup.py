@@ -5,6 +5,8 @@ import logging
 import os
 from collections.abc import Callable
 
+import msgspec
+
 from lsp_server.base.errors import OffhandError
 from lsp_server.completion import gate, served
 from lsp_server.completion.remember import learn
@@ -36,6 +38,8 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
         session.gathered.clear()
         session.trouble = ""
         session.outage, session.laid_out_there = "", False
+        if named is not None and session.config.engine == "http":  # that model is meant, and no server's
+            session.config = msgspec.structs.replace(session.config, engine="auto")
         elsewhere = session.config.engine == "http"
         try:
             model = await asyncio.get_running_loop().run_in_executor(
@@ -56,20 +60,22 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
 
 def _served(session: Session, beside: Model, on_state: Callable[[], None]) -> Callable[[], None]:
     """Have the session know the model of a team's server, as soon as the worker does."""
-    languages = session.grammars.names
+    settings, languages = session.config.http, session.grammars.names
+    known: Served | None = None
+
+    def know(told: Served | None) -> None:
+        nonlocal known
+        known = told
+        session.laid_out_there = served.lays_out(settings, told)
+        session.model = served.as_model(beside, settings, told, languages)
 
     def look() -> None:
         loaded = session.worker.loaded if session.worker else None
-        if know(loaded.served if loaded else None):
-            session.cache.clear()
+        if loaded is not None and loaded.served not in (None, known):
+            know(loaded.served)
+            session.cache.clear()  # it is of prompts that were laid out otherwise
             session.gathered.clear()
         on_state()
-
-    def know(told: Served | None) -> bool:
-        before = session.model
-        session.laid_out_there = served.lays_out(session.config.http, told)
-        session.model = served.as_model(beside, session.config.http, told, languages)
-        return session.model != before
 
     know(None)
     return look
