@@ -125,6 +125,8 @@ def test_recorded_replies(case: Case) -> None:
         question = next(one for one in server.asked if one.path == wanted["path"])
         body = json.loads(wanted["body"])
         assert {name: question.body[name] for name in body} == body
+        if "lacks" in wanted:
+            assert wanted["lacks"] not in question.body
 
 
 @parametrize("http_broken")

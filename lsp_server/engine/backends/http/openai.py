@@ -61,6 +61,9 @@ class OpenAi:
 
     def __init__(self, served: Served) -> None:
         self._model = served.model
+        self._is_vllm = (
+            served.context > 0
+        )  # it alone tells; others may refuse a question with fields of its own
 
     def body(self, question: Question) -> bytes:
         """See ``Dialect``."""
@@ -74,6 +77,9 @@ class OpenAi:
         }
         if question.line:
             asked["stop"] = ["\n"]
+        if self._is_vllm:
+            # Else a token such as <|file_sep|> would be left out of the text, and what follows it be taken for ours.
+            asked["skip_special_tokens"] = False
         return msgspec.json.encode(asked)
 
     def read(self, message: bytes) -> Piece | None:
