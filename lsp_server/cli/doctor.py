@@ -11,11 +11,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from lsp_server.base.errors import OffhandError
+
+if TYPE_CHECKING:
+    from lsp_server.completion.session import Session
 
 _EDITORS = {
     "nvim": "Neovim",
@@ -103,7 +106,7 @@ def _settings() -> Check:
 
     path = paths.config_file()
     try:
-        _config, warnings = merge(Config(), read_file(path), "settings file")
+        _config, warnings = merge(Config(), read_file(path), "settings file", own_file=True)
     except OffhandError as error:
         return Check("settings", "error", str(error), "Correct the file or remove it.")
     if warnings:
@@ -140,13 +143,16 @@ async def _engine() -> list[Check]:
             assert worker.loaded is not None
             prompt = Part("".join(f"value_{number} = table[{number}]\n" for number in range(120)), limit=256)
             done = await worker.complete((prompt,), Stop("block", indent=-1, max_lines=40), 64, 20_000)
+            server = _server(session)
+            if done is not None and done.trouble is not None:
+                advice = (
+                    "Until it answers the memory completes alone. Start the server, or correct the settings."
+                )
+                return [server, Check("engine", "error", done.trouble.text, advice)]
             if done is None or done.error or not done.tokens:
                 reason = worker.last_failure if done is None else done.error
-                return [
-                    Check(
-                        "engine", "error", f"the engine gave nothing: {reason}", "Report this with the log."
-                    )
-                ]
+                fault = f"the engine gave nothing: {reason}"
+                return [server, Check("engine", "error", fault, "Report this with the log.")]
             prompt_speed = done.prompt_tokens / max(done.prompt_ms, 1e-3) * 1_000
             speed = done.tokens / max(done.decode_ms, 1e-3) * 1_000
             note = worker.loaded.note
@@ -165,8 +171,29 @@ async def _engine() -> list[Check]:
             Check("engine", "warning", text, f"It stands in for llama.cpp, which does not run here. {note}")
         ]
     if speed < _SLOW:
-        return [Check("engine", "warning", text, "Slow: close other programs, or choose a smaller model.")]
-    return [Check("engine", "ok", text)]
+        slow = "Slow: close other programs, or choose a smaller model."
+        return [server, Check("engine", "warning", text, slow)]
+    return [server, Check("engine", "ok", text)]
+
+
+def _server(session: "Session") -> Check:
+    """Whether code goes to a team's server, and where that is."""
+    settings, model, worker = session.config.http, session.model, session.worker
+    if session.config.engine != "http":
+        return Check("server", "ok", "none is asked: no code leaves this machine")
+    where = f"the engine 'http' is on and sends code to {settings.url}, "
+    where += (
+        "which may be another machine (http.allow_remote)" if settings.allow_remote else "on this machine"
+    )
+    known = worker.loaded.served if worker and worker.loaded else None
+    if known is None or model is None:
+        return Check("server", "warning", f"{where}; what it is is not known yet")
+    about = model.manifest
+    return Check(
+        "server",
+        "ok",
+        f"{where}: {known.api}, model '{known.model}', prompts as '{about.template}', {about.context_length} tokens",
+    )
 
 
 def _grammars() -> Check:
