@@ -62,7 +62,6 @@ class _Child:
             "batch": self._batch,
             "snapshot": self._snapshot,
             "abort": self._abort,
-            "threads": self._threads,
         }
         times = steps[message.step](message)
         return Took(tuple(times), psutil.Process().memory_info().rss / 2**20)
@@ -88,8 +87,10 @@ class _Child:
 
     def _token(self, message: Do) -> list[float]:
         self._fill(message.tokens)
-        times = []
+        times: list[float] = []
         for place, token in enumerate(self._ids(message.times)):
+            if sum(times) > message.seconds * 1000:
+                break
             begun = time.perf_counter()
             self._engine.evaluate([token], message.tokens + place)
             times.append(_since(begun))
@@ -129,10 +130,6 @@ class _Child:
         timer.join()
         self._engine.resume()
         return times
-
-    def _threads(self, message: Do) -> list[float]:
-        self._engine.set_threads(message.times)
-        return []
 
 
 def _since(begun: float) -> float:
