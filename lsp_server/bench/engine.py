@@ -23,7 +23,7 @@ from lsp_server.engine.messages import Load
 PROMPTS, DEPTH = (128, 512), 512
 
 #: The longest prompt, whatever the context is (tokens): more takes a large model minutes.
-_LONGEST = 2048
+_LONGEST = 1024
 
 #: Single tokens in a turn; sizes of batches that return every row.
 _SINGLE, BATCHES = 16, (4, 8)
