@@ -112,7 +112,12 @@ def test_libraries_stay_at_home(path: Path) -> None:
 
 
 #: What runs in a process of its own and decodes there, as the worker does.
-WITH_ENGINE = ("lsp_server.bench.memory", "lsp_server.bench.fit_memory", "lsp_server.training.*")
+WITH_ENGINE = (
+    "lsp_server.bench.memory",
+    "lsp_server.bench.fit_memory",
+    "lsp_server.bench.engine_child",
+    "lsp_server.training.*",
+)
 
 
 def test_server_and_worker_share_messages_only() -> None:
