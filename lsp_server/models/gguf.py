@@ -7,6 +7,7 @@ Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 an
 """
 
 import math
+import stat
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -14,62 +15,40 @@ from typing import BinaryIO
 import msgspec
 
 from lsp_server.base.errors import ModelError
+from lsp_server.models import metadata as keys
+from lsp_server.models.ggml_types import BLOCKS, RETIRED
+from lsp_server.models.metadata import LAYERS, STRING, Array, Unsound, Value
 
 #: Longest header (bytes). A vocabulary of 256,000 tokens with its merges takes about 12 MB.
-_MAX_HEADER = 32 << 20
+_MAX_HEADER = 64 << 20
+
+#: Most of a text that is kept (bytes). The longest that means anything here is a chat template.
+_MAX_TEXT = 1 << 16
 
 _MAX_KEYS = 4096
-_MAX_TENSORS = 65_536
+_MAX_TENSORS = 16_384  # llama.cpp compares each name with each other
 _MAX_KEY = 256
-_MAX_TENSOR_NAME = 64
+_MAX_TENSOR_NAME = 63
 _MAX_DIMENSIONS = 4
 
+#: Read at a time where many short texts are passed over (bytes).
+_BLOCK = 1 << 18
+
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_STRING, _ARRAY = 8, 9
+_ARRAY = 9
 
-#: Tensor type to (weights in a block, bytes of a block), from ggml.h and ggml-common.h.
-_BLOCKS = {
-    0: (1, 4),  # F32
-    1: (1, 2),  # F16
-    2: (32, 18),  # Q4_0
-    3: (32, 20),  # Q4_1
-    6: (32, 22),  # Q5_0
-    7: (32, 24),  # Q5_1
-    8: (32, 34),  # Q8_0
-    9: (32, 36),  # Q8_1
-    10: (256, 84),  # Q2_K
-    11: (256, 110),  # Q3_K
-    12: (256, 144),  # Q4_K
-    13: (256, 176),  # Q5_K
-    14: (256, 210),  # Q6_K
-    15: (256, 292),  # Q8_K
-    16: (256, 66),  # IQ2_XXS
-    17: (256, 74),  # IQ2_XS
-    18: (256, 98),  # IQ3_XXS
-    19: (256, 50),  # IQ1_S
-    20: (32, 18),  # IQ4_NL
-    21: (256, 110),  # IQ3_S
-    22: (256, 82),  # IQ2_S
-    23: (256, 136),  # IQ4_XS
-    24: (1, 1),  # I8
-    25: (1, 2),  # I16
-    26: (1, 4),  # I32
-    27: (1, 8),  # I64
-    28: (1, 8),  # F64
-    29: (256, 56),  # IQ1_M
-    30: (1, 2),  # BF16
+#: How files begin that people take for a model, and what they are.
+_OTHERS = {
+    b"version http": "it is a Git LFS pointer, not the file itself: 'git lfs pull' fetches that",
+    b"<!DOCTYPE": "it is a web page: the download was not of the file itself",
+    b"<html": "it is a web page: the download was not of the file itself",
+    b"PK\x03\x04": "it is a ZIP archive or a PyTorch file",
+    b"\x1f\x8b": "it is compressed (gzip): unpack it first",
+    b"(\xb5/\xfd": "it is compressed (zstd): unpack it first",
+    b"lmgg": "it is of llama.cpp's format before GGUF",
+    b"tjgg": "it is of llama.cpp's format before GGUF",
+    b"fmgg": "it is of llama.cpp's format before GGUF",
 }
-
-#: Of each architecture: absent or zero, they make old engines divide by zero or read beyond their buffers.
-_SHAPE = ("context_length", "embedding_length", "feed_forward_length", "block_count", "attention.head_count")
-_MAX_SHAPE = 1 << 24
-
-
-class Array(msgspec.Struct, frozen=True):
-    """An array in the metadata; its values are not kept."""
-
-    type: int
-    count: int
 
 
 class Tensor(msgspec.Struct, frozen=True):
@@ -86,7 +65,7 @@ class Header(msgspec.Struct, frozen=True):
     """A sound header."""
 
     version: int
-    metadata: dict[str, str | int | float | bool | Array]
+    metadata: dict[str, Value]
     tensors: tuple[Tensor, ...]
 
     @property
@@ -100,25 +79,22 @@ class Header(msgspec.Struct, frozen=True):
         return sum(math.prod(tensor.dimensions) for tensor in self.tensors)
 
 
-class _Unsound(Exception):
-    """What is wrong with the header; ``read`` turns it into a ModelError."""
-
-
 def read(path: Path) -> Header:
     """Read and check a header.
 
     Raises:
-        ModelError: the file cannot be read, or it is not a GGUF file that can safely be loaded.
+        ModelError: the file cannot be read, or it is not a GGUF file of a text model that can safely be loaded.
     """
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # opening a pipe would wait for ever
+            raise Unsound("it is not a file", "Name the GGUF file itself")
         with path.open("rb") as file:
-            return _header(_Reader(file, path.stat().st_size))
+            return _header(_Reader(file, about.st_size))
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except _Unsound as error:
-        raise ModelError(
-            f"{path} cannot be used as a model: {error}. Fetch the file again or use another."
-        ) from error
+    except Unsound as error:
+        raise ModelError(f"{path} cannot be used as a model: {error}. {error.remedy}.") from error
 
 
 class _Reader:
@@ -131,15 +107,15 @@ class _Reader:
 
     def require(self, count: int) -> None:
         if count > self.size - self.position:
-            raise _Unsound("it ends inside its header, or states a length beyond its end")
+            raise Unsound("it ends inside its header, or states a length beyond its end")
         if self.position + count > _MAX_HEADER:
-            raise _Unsound(f"its header is longer than {_MAX_HEADER >> 20} MB")
+            raise Unsound(f"its header is longer than {_MAX_HEADER >> 20} MB")
 
     def take(self, count: int) -> bytes:
         self.require(count)
         data = self._file.read(count)
         if len(data) != count:
-            raise _Unsound("it became shorter while it was read")
+            raise Unsound("it became shorter while it was read")
         self.position += count
         return data
 
@@ -147,6 +123,12 @@ class _Reader:
         self.require(count)
         self._file.seek(count, 1)
         self.position += count
+
+    def peek(self, count: int) -> bytes:
+        """What comes next, as far as there is any."""
+        data = self._file.read(count)
+        self._file.seek(self.position)
+        return data
 
     def number(self, code: str) -> int:
         return int(struct.unpack("<" + code, self.take(struct.calcsize(code)))[0])
@@ -158,60 +140,109 @@ class _Reader:
     def string(self, limit: int) -> str:
         length = self.number("Q")
         if length > limit:
-            raise _Unsound(f"it states a name or text of {length} bytes")
+            raise Unsound(f"it states a name of {length} bytes")
         try:
             return self.take(length).decode()
         except UnicodeDecodeError as error:
-            raise _Unsound("a name or text in it is not UTF-8") from error
+            raise Unsound("a name in it is not UTF-8") from error
+
+    def text(self) -> str:
+        """A text for people, of which the beginning is enough."""
+        length = self.number("Q")
+        self.require(length)
+        kept = self.take(min(length, _MAX_TEXT)).decode(errors="replace")
+        self.skip(length - min(length, _MAX_TEXT))
+        return kept
+
+    def skip_strings(self, count: int) -> None:
+        """Pass over texts; there may be a million."""
+        self.require(count * 8)
+        block, place = b"", 0
+        unpack = struct.Struct("<Q").unpack_from
+        while count:
+            if place + 8 > len(block):
+                self.skip(place)
+                self.require(8)
+                block, place = self._file.read(min(_BLOCK, self.size - self.position)), 0
+                self._file.seek(self.position)
+                if len(block) < 8:
+                    raise Unsound("it became shorter while it was read")
+            place += 8 + unpack(block, place)[0]
+            count -= 1
+            if place > len(block):
+                self.skip(place)
+                block, place = b"", 0
+        self.skip(place)
 
     def count(self, limit: int, what: str) -> int:
         count = self.number("Q")
         if count > limit:
-            raise _Unsound(f"it states {count} {what}")
+            raise Unsound(f"it states {count} {what}")
         return count
 
 
 def _header(reader: _Reader) -> Header:
-    if reader.take(4) != b"GGUF":
-        raise _Unsound("it does not begin with 'GGUF'")
+    _check_beginning(reader.peek(16))
+    reader.skip(4)
     version = reader.number("I")
     if version not in (2, 3):
-        raise _Unsound(f"its format version is {version}; known are 2 and 3")
+        raise Unsound(*_version(version))
     tensor_count = reader.count(_MAX_TENSORS, "tensors")
     key_count = reader.count(_MAX_KEYS, "metadata keys")
 
-    metadata: dict[str, str | int | float | bool | Array] = {}
+    metadata: dict[str, Value] = {}
     for _ in range(key_count):
         key = reader.string(_MAX_KEY)
-        if key in metadata:
-            raise _Unsound(f"the metadata key '{key}' stands there twice")
+        if not key or key in metadata:
+            raise Unsound(
+                f"the metadata key '{key}' stands there twice" if key else "a metadata key is empty"
+            )
         metadata[key] = _value(reader)
-    _check_metadata(metadata)
+    keys.check(metadata, tensor_count)
 
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 8 <= alignment <= 4096 or alignment & (alignment - 1):
-        raise _Unsound("its 'general.alignment' is not a power of two from 8 to 4096")
-    tensors = tuple(_tensor(reader, alignment) for _ in range(tensor_count))
-    if not tensors or len({tensor.name for tensor in tensors}) != tensor_count:
-        raise _Unsound("it has no tensors, or two of the same name")
-
-    room = reader.size - -(-reader.position // alignment) * alignment
-    for tensor in tensors:
-        if tensor.offset + tensor.bytes > room:
-            raise _Unsound(
-                f"the tensor '{tensor.name}' lies beyond the end of the file: the file is truncated"
-            )
+        raise Unsound("its 'general.alignment' is not a power of two from 8 to 4096")
+    tensors = _tensors(reader, tensor_count, alignment)
+    _check_vocabulary_size(metadata, tensors)
     return Header(version, metadata, tensors)
 
 
-def _value(reader: _Reader) -> str | int | float | bool | Array:
+def _check_beginning(beginning: bytes) -> None:
+    if beginning.startswith(b"GGUF"):
+        return
+    for magic, what in _OTHERS.items():
+        if beginning.startswith(magic):
+            raise Unsound(what, "Use the model as a GGUF file")
+    if len(beginning) < 4:
+        raise Unsound("it ends inside its header: it is empty, or almost")
+    if b'{"' in beginning[8:]:
+        raise Unsound("it seems to be a safetensors file", "Use the model as a GGUF file")
+    raise Unsound("it does not begin with 'GGUF'")
+
+
+def _version(version: int) -> tuple[str, str]:
+    if version == 1:
+        return (
+            "its format version is 1, which no engine reads any more",
+            "Use a newer conversion of the model",
+        )
+    if version in (2 << 24, 3 << 24):
+        return (
+            "it is for big-endian machines",
+            "Use the ordinary file, or turn this one round with gguf_convert_endian.py of llama.cpp",
+        )
+    return f"its format version is {version}; known are 2 and 3", "Fetch the file again or use another"
+
+
+def _value(reader: _Reader) -> Value:
     kind = reader.number("I")
-    if kind == _STRING:
-        return reader.string(_MAX_HEADER)
+    if kind == STRING:
+        return reader.text()
     if kind == _ARRAY:
         return _array(reader)
     if kind not in _SCALARS:
-        raise _Unsound(f"it has a value of the unknown type {kind}")
+        raise Unsound(f"it has a value of the unknown type {kind}")
     return reader.scalar(_SCALARS[kind])
 
 
@@ -219,45 +250,68 @@ def _array(reader: _Reader) -> Array:
     kind = reader.number("I")
     count = reader.number("Q")
     if kind in _SCALARS:
-        reader.skip(count * struct.calcsize(_SCALARS[kind]))
-    elif kind == _STRING:
-        reader.require(count * 8)
-        for _ in range(count):
-            reader.skip(reader.number("Q"))
-    else:
-        raise _Unsound(f"it has an array of the type {kind}")
+        size = count * struct.calcsize(_SCALARS[kind])
+        if count > LAYERS:
+            reader.skip(size)
+            return Array(kind, count)
+        return Array(kind, count, struct.unpack(f"<{count}{_SCALARS[kind]}", reader.take(size)))
+    if kind != STRING:
+        raise Unsound(f"it has an array of the type {kind}")
+    reader.skip_strings(count)
     return Array(kind, count)
 
 
-def _check_metadata(metadata: dict[str, str | int | float | bool | Array]) -> None:
-    architecture = metadata.get("general.architecture")
-    if not isinstance(architecture, str) or not architecture:
-        raise _Unsound("it does not name its architecture")
-    for name in _SHAPE:
-        value = metadata.get(f"{architecture}.{name}")
-        if isinstance(value, Array):
-            continue  # some families have one value for each layer
-        if not isinstance(value, int) or not 0 < value <= _MAX_SHAPE:
-            raise _Unsound(f"'{architecture}.{name}' is missing or senseless")
-    tokens = metadata.get("tokenizer.ggml.tokens")
-    if not isinstance(tokens, Array) or tokens.type != _STRING or not 0 < tokens.count <= _MAX_SHAPE:
-        raise _Unsound("it has no list of tokens")
+def _tensors(reader: _Reader, count: int, alignment: int) -> tuple[Tensor, ...]:
+    """The list of tensors. Each must begin where the one before ends, as llama.cpp demands: so none overlap."""
+    tensors = tuple(_tensor(reader, alignment) for _ in range(count))
+    if len({tensor.name for tensor in tensors}) != count:
+        raise Unsound("it has two tensors of the same name")
+    room = reader.size - -(-reader.position // alignment) * alignment
+    expected = 0
+    for tensor in tensors:
+        if tensor.offset + tensor.bytes > room:
+            raise Unsound(
+                f"the tensor '{tensor.name}' lies beyond the end of the file: the file is truncated, it lacks at least "
+                f"{tensor.offset + tensor.bytes - room} bytes",
+                "Copy or fetch it again",
+            )
+        if tensor.offset != expected:
+            raise Unsound(f"the tensor '{tensor.name}' overlaps another one, or leaves a gap")
+        expected += -(-tensor.bytes // alignment) * alignment
+    return tensors
 
 
 def _tensor(reader: _Reader, alignment: int) -> Tensor:
     name = reader.string(_MAX_TENSOR_NAME)
     rank = reader.number("I")
     if not 1 <= rank <= _MAX_DIMENSIONS:
-        raise _Unsound(f"the tensor '{name}' has {rank} dimensions")
+        raise Unsound(f"the tensor '{name}' has {rank} dimensions")
     dimensions = tuple(reader.number("Q") for _ in range(rank))
     kind = reader.number("I")
     offset = reader.number("Q")
-    if kind not in _BLOCKS:
-        raise _Unsound(f"the tensor '{name}' is of the unknown type {kind}")
-    weights, size = _BLOCKS[kind]
+    if kind not in BLOCKS:
+        raise Unsound(
+            f"the tensor '{name}' is of the {'' if kind in RETIRED else 'unknown '}type {kind}"
+            + (f", {RETIRED[kind]}" if kind in RETIRED else "; it may be newer than this Offhand"),
+            "Use another quantisation, such as Q4_K_M or Q8_0",
+        )
+    weights, size = BLOCKS[kind]
     total = math.prod(dimensions)
     if total == 0 or max(dimensions) > reader.size * weights or dimensions[0] % weights:
-        raise _Unsound(f"the tensor '{name}' has senseless dimensions")
+        raise Unsound(f"the tensor '{name}' has senseless dimensions")
     if offset % alignment:
-        raise _Unsound(f"the tensor '{name}' is not aligned")
+        raise Unsound(f"the tensor '{name}' is not aligned")
     return Tensor(name, dimensions, kind, offset, total // weights * size)
+
+
+def _check_vocabulary_size(metadata: dict[str, Value], tensors: tuple[Tensor, ...]) -> None:
+    tokens = metadata["tokenizer.ggml.tokens"]
+    assert isinstance(tokens, Array)
+    width = metadata[f"{metadata['general.architecture']}.embedding_length"]
+    embedding = next((tensor for tensor in tensors if tensor.name == "token_embd.weight"), None)
+    if embedding is None:
+        raise Unsound("it has no 'token_embd.weight': it is not a whole text model")
+    if embedding.dimensions != (width, tokens.count):
+        raise Unsound(
+            f"its network has 'token_embd.weight' of {embedding.dimensions}, its metadata says {(width, tokens.count)}"
+        )
