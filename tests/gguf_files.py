@@ -29,7 +29,8 @@ F32_TENSOR, F16_TENSOR, Q4_0_TENSOR, Q8_0_TENSOR = 0, 1, 2, 8
 #: Types of 2024 to 2026: TQ1_0, TQ2_0, MXFP4, NVFP4, Q1_0.
 NEWER = (34, 35, 39, 40, 41)
 _BLOCKS = {
-    34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36), 41: (128, 18), F32_TENSOR: (1, 4), F16_TENSOR: (1, 2), Q4_0_TENSOR: (32, 18), Q8_0_TENSOR: (32, 34),
+    34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36), 41: (128, 18),
+    F32_TENSOR: (1, 4), F16_TENSOR: (1, 2), Q4_0_TENSOR: (32, 18), Q8_0_TENSOR: (32, 34),
 }  # fmt: skip
 
 SPECIAL = (

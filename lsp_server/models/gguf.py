@@ -9,6 +9,8 @@ Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 an
 import math
 import stat
 import struct
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +19,7 @@ import msgspec
 from lsp_server.base.errors import ModelError
 from lsp_server.models import metadata as keys
 from lsp_server.models.ggml_types import BLOCKS, RETIRED
-from lsp_server.models.metadata import LAYERS, STRING, Array, Unsound, Value
+from lsp_server.models.metadata import LAYERS, MOST_TOKENS, STRING, Array, Unsound, Value
 
 #: Longest header (bytes). A vocabulary of 256,000 tokens with its merges takes about 12 MB.
 _MAX_HEADER = 64 << 20
@@ -154,25 +156,29 @@ class _Reader:
         self.skip(length - min(length, _MAX_TEXT))
         return kept
 
-    def skip_strings(self, count: int) -> None:
-        """Pass over texts; there may be a million."""
+    def strings(self, count: int) -> Iterator[bytes]:
+        """The texts of an array; there may be a million."""
         self.require(count * 8)
+        length = struct.Struct("<Q").unpack_from
         block, place = b"", 0
-        unpack = struct.Struct("<Q").unpack_from
-        while count:
-            if place + 8 > len(block):
-                self.skip(place)
-                self.require(8)
-                block, place = self._file.read(min(_BLOCK, self.size - self.position)), 0
-                self._file.seek(self.position)
-                if len(block) < 8:
-                    raise Unsound("it became shorter while it was read")
-            place += 8 + unpack(block, place)[0]
-            count -= 1
-            if place > len(block):
-                self.skip(place)
-                block, place = b"", 0
+        for _ in range(count):
+            if len(block) - place < 8:
+                block, place = self._further(place, 8), 0
+            end = place + 8 + length(block, place)[0]
+            if end > len(block):
+                block, place, end = self._further(place, end - place), 0, end - place
+            yield block[place + 8 : end]
+            place = end
         self.skip(place)
+
+    def _further(self, used: int, wanted: int) -> bytes:
+        """What follows behind some bytes, at least as much as is wanted."""
+        self.skip(used)
+        self.require(wanted)
+        block = self.peek(max(wanted, _BLOCK))
+        if len(block) < wanted:
+            raise Unsound("it became shorter while it was read")
+        return block
 
     def count(self, limit: int, what: str) -> int:
         count = self.number("Q")
@@ -197,7 +203,7 @@ def _header(reader: _Reader) -> Header:
             raise Unsound(
                 f"the metadata key '{key}' stands there twice" if key else "a metadata key is empty"
             )
-        metadata[key] = _value(reader)
+        metadata[key] = _value(reader, distinct=key == "tokenizer.ggml.tokens")
     keys.check(metadata, tensor_count)
 
     alignment = metadata.get("general.alignment", 32)
@@ -235,18 +241,18 @@ def _version(version: int) -> tuple[str, str]:
     return f"its format version is {version}; known are 2 and 3", "Fetch the file again or use another"
 
 
-def _value(reader: _Reader) -> Value:
+def _value(reader: _Reader, distinct: bool) -> Value:
     kind = reader.number("I")
     if kind == STRING:
         return reader.text()
     if kind == _ARRAY:
-        return _array(reader)
+        return _array(reader, distinct)
     if kind not in _SCALARS:
         raise Unsound(f"it has a value of the unknown type {kind}")
     return reader.scalar(_SCALARS[kind])
 
 
-def _array(reader: _Reader) -> Array:
+def _array(reader: _Reader, distinct: bool) -> Array:
     kind = reader.number("I")
     count = reader.number("Q")
     if kind in _SCALARS:
@@ -257,8 +263,22 @@ def _array(reader: _Reader) -> Array:
         return Array(kind, count, struct.unpack(f"<{count}{_SCALARS[kind]}", reader.take(size)))
     if kind != STRING:
         raise Unsound(f"it has an array of the type {kind}")
-    reader.skip_strings(count)
+    if distinct:
+        _check_distinct(reader.strings(count))
+    else:
+        deque(reader.strings(count), maxlen=0)
     return Array(kind, count)
+
+
+def _check_distinct(texts: Iterator[bytes]) -> None:
+    """llama.cpp gives empty tokens names of their own, and aborts where two others are the same."""
+    seen: set[bytes] = set()
+    for text in texts:
+        if text and text in seen:
+            raise Unsound(f"the token {text.decode(errors='replace')[:40]!r} stands there twice")
+        seen.add(text)
+        if len(seen) > MOST_TOKENS:
+            raise Unsound(f"it has more than {MOST_TOKENS} tokens")
 
 
 def _tensors(reader: _Reader, count: int, alignment: int) -> tuple[Tensor, ...]:

@@ -17,6 +17,9 @@ _INT32, _FLOAT32 = 5, 6
 #: Most values of an array that are kept: one for each layer (llama.cpp has at most 512 of these).
 LAYERS = 512
 
+#: Tokens of a vocabulary. The largest that is known has 262,144.
+MOST_TOKENS = 1 << 20
+
 _AGAIN = "Fetch the file again or use another"
 _OTHER = "Take a text model that writes from left to right, such as one of the Qwen2.5-Coder family"
 
@@ -204,7 +207,7 @@ def _check_attention(architecture: str, shape: Metadata) -> None:
 
 def _check_vocabulary(metadata: Metadata) -> None:
     tokens = metadata.get("tokenizer.ggml.tokens")
-    if not isinstance(tokens, Array) or tokens.type != STRING or not 0 < tokens.count <= 1 << 22:
+    if not isinstance(tokens, Array) or tokens.type != STRING or not 0 < tokens.count <= MOST_TOKENS:
         raise Unsound("it has no list of tokens")
     # llama.cpp reads as many of these as there are tokens, and does not look how many there are.
     for name, kind in (("scores", _FLOAT32), ("token_type", _INT32)):
