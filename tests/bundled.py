@@ -7,7 +7,7 @@ from lsp_server.base.parts import Part
 from lsp_server.engine.messages import Complete, Load, Stop
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.models import store
-from lsp_server.prompt.templates import offhand
+from lsp_server.prompt.render import About, Budget, render
 from lsp_server.prompt.window import Window
 
 MODEL = store.find("bundled")
@@ -34,8 +34,8 @@ def load_message(engine: str, **changes: Any) -> Load:
 
 def prompt(prefix: str, suffix: str = "") -> tuple[Part, ...]:
     """A suffix-first prompt, as the bundled model was trained on."""
-    without_limits = {"snippet": 0, "suffix": 0, "prefix": 0}
-    return offhand.render(Window(prefix, suffix, 0), "app/main.py", (), without_limits)
+    without_limits = Budget(0, 0, 0)
+    return render("offhand", Window(prefix, suffix, 0), About("app/main.py"), (), without_limits)
 
 
 def complete_message(prefix: str, stop: Stop | None = None, id: int = 1, max_tokens: int = 40) -> Complete:

@@ -16,10 +16,9 @@ from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
 from lsp_server.engine.messages import Complete, Partial, Stage, Stop
 from lsp_server.engine.protocol import Logits
-from lsp_server.prompt.templates.offhand import PREFIX
 
 ENDS = MODEL.manifest.end_tokens
-BEGIN = Part(PREFIX, special=True)
+BEGIN = Part("<|fim_prefix|>", special=True)
 FILE = """\
 def total(values):
     result = 0

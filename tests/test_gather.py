@@ -61,7 +61,7 @@ def at(session: Session, text: str, share: Pieces = Pieces()) -> tuple[str, ...]
     grammar = session.grammar("python")
     snapshot = snapshots.take(document, grammar, len(above) - 1, len(above[-1]))
     view = asyncio.run(look(snapshot, grammar, ()))
-    return tuple(one.text for one in asyncio.run(gather(session, view, CAPACITY, share)).snippets)
+    return tuple(one.text for one in asyncio.run(gather(session, view, "offhand", CAPACITY, share)).snippets)
 
 
 def piece(text: str, path: str = "/project/other.py", brief: str = "") -> Piece:
@@ -150,7 +150,7 @@ def test_without_an_index_there_is_nothing(session: Any) -> None:
 def test_pieces_are_cut_at_line_ends(tokens: int, expected: list[str]) -> None:
     """As many lines as the tokens allow, the most needed piece nearest to the cursor; none that is cut to nothing."""
     some = (piece("a b\nc d\ne f\ng h", "/p/a.py"), piece("second", "/p/b.py"))
-    found = asyncio.run(fit(Worker(), some, tokens, 1.0))  # type: ignore[arg-type]
+    found = asyncio.run(fit(Worker(), some, tokens, 1.0, "offhand"))  # type: ignore[arg-type]
     assert found is not None
     assert [one.text for one in found] == expected
     assert sum(one.tokens for one in found) <= tokens
@@ -159,6 +159,6 @@ def test_pieces_are_cut_at_line_ends(tokens: int, expected: list[str]) -> None:
 def test_what_is_too_long_is_shown_in_brief() -> None:
     """A class of many members gives their names rather than the first few of them."""
     long = "class A:\n" + "\n".join(f"    def m{n}(self): ..." for n in range(50))
-    found = asyncio.run(fit(Worker(), (piece(long, brief="class A:\n    # m0, m1, m2"),), 40, 1.0))  # type: ignore[arg-type]
+    found = asyncio.run(fit(Worker(), (piece(long, brief="class A:\n    # m0, m1, m2"),), 40, 1.0, "offhand"))  # type: ignore[arg-type]
     assert found is not None
     assert [one.text for one in found] == ["class A:\n    # m0, m1, m2"]

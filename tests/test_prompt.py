@@ -10,7 +10,7 @@ from lsp_server.base.errors import ModelError
 from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.base.text import split_lines
 from lsp_server.context.types import Scope
-from lsp_server.prompt.render import budget, outline, render
+from lsp_server.prompt.render import About, budget, outline, render
 from lsp_server.prompt.window import EDGE_STEP, window
 
 
@@ -27,9 +27,9 @@ def render_at(
     path: str = "x/y.py",
     capacity: int = 400,
 ) -> tuple[Part, ...]:
-    most = budget(capacity)
+    most = budget(template, capacity)
     seen = window(*lines_of(text), most.prefix, most.suffix)
-    return render(template, seen, path, snippets, most)
+    return render(template, seen, About(path), snippets, most)
 
 
 def texts(parts: Sequence[Part]) -> str:
@@ -149,5 +149,5 @@ def test_documentation_stands_where_the_language_has_it() -> None:
 
 def test_an_unknown_template_is_refused() -> None:
     """A model of a family that this version does not know is named, with what to do."""
-    with pytest.raises(ModelError, match="'qwen' is unknown"):
-        render_at("x<CURSOR>", template="qwen")
+    with pytest.raises(ModelError, match="'gwen' is unknown"):
+        render_at("x<CURSOR>", template="gwen")

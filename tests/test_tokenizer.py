@@ -7,8 +7,9 @@ from bundled import MODEL, tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lsp_server.base.bytelevel import byte_alphabet
 from lsp_server.base.errors import ModelError
-from lsp_server.engine.tokenizer import Tokenizer, byte_alphabet
+from lsp_server.engine.tokenizer import Tokenizer
 
 #: What source code is made of, with all that pre-tokenisers treat differently.
 CODE = st.text(

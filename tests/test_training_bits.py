@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from lsp_server.base.errors import TrainingError
 from lsp_server.engine.tokenizer import Tokenizer
-from lsp_server.prompt.templates.offhand import FILE
 from lsp_server.training.bits import ALL, bits_per_byte, choose
 from lsp_server.training.documents import Document, read
 
@@ -24,7 +23,7 @@ CONTEXT = 40
 def cutter() -> Tokenizer:
     """The bundled tokenizer, whichever special tokens its model has: one of them begins a file here."""
     found = tokenizer()
-    found.special.setdefault(FILE, 2)
+    found.special.setdefault("<|file_sep|>", 2)
     return found
 
 
@@ -59,7 +58,7 @@ def test_every_window_begins_with_the_path_and_shows_half_of_the_last(cutter: To
     text = "".join(f"name_{number} = function({number})\n" for number in range(20))
     ids = cutter.encode(text)
     heading = [
-        cutter.special[FILE],
+        cutter.special["<|file_sep|>"],
         *cutter.encode("deep/folder/inventory.py"),
         *cutter.encode("\n"),
     ]

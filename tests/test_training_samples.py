@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.engine.tokenizer import Tokenizer
-from lsp_server.prompt.render import budget, render
+from lsp_server.prompt.render import About, budget, render
 from lsp_server.prompt.window import window
 from lsp_server.training import holes, samples
 from lsp_server.training.holes import Hole
@@ -99,10 +99,10 @@ def test_a_sample_begins_as_serving_asks(tokenizer: Tokenizer) -> None:
     capacity = 400
     ids = samples.infill(tokenizer, "shop/src/shop.py", LINES, hole, (), capacity)
     answer = hole.middle(LINES)
-    most = budget(capacity - len(tokenizer.encode(answer)))
+    most = budget("offhand", capacity - len(tokenizer.encode(answer)))
     asked = [*LINES[:line], LINES[line][:column] + "\n", *LINES[line + 1 :]]
     shown = window(asked, line, column, most.prefix, most.suffix)
-    parts = render("offhand", shown, "shop/src/shop.py", (), most)
+    parts = render("offhand", shown, About("shop/src/shop.py"), (), most)
     whole = tokenizer.encode(shown.prefix + answer)
     assert ids == [*samples.tokens(tokenizer, parts[:-1]), *whole, SPECIAL.index("<|endoftext|>")]
 

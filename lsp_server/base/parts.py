@@ -15,6 +15,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
         cut: what goes when a text is over its limit: ``right`` drops its last tokens, ``left`` its first ones.
         step: tokens that a left cut drops at a time. With ``LEFT_STEP`` the tokens that stay of a growing text are
             the same from one key to the next.
+        continued: the prompt's last part goes on where this text ends: in the document nothing stands between them.
     """
 
     text: str
@@ -22,6 +23,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     limit: int = 0
     cut: Literal["left", "right"] = "right"
     step: int = 1
+    continued: bool = False
 
 
 #: Tokens that a left cut of a growing text drops at a time. One step costs one re-evaluation of the prefix; a larger

@@ -105,7 +105,7 @@ async def observe(session: Session, decoder: Decoder, place: Place, lines: Seque
     assert session.model is not None
     manifest = session.model.manifest
     view = await look(snapshot, grammar, ())
-    prompt = prompt_of(manifest.template, capacity_of(manifest), view, NOTHING)
+    prompt = prompt_of(manifest, capacity_of(manifest), view, NOTHING)
     above = model_text("".join(lines[: place.line])).rstrip()
     below = "\n" + model_text("".join(lines[place.line + 1 :]))
     encode, own = decoder.tokenizer.encode, path_of(uri)

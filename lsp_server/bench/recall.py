@@ -192,10 +192,10 @@ async def _ask(
     snapshot = snapshots.take(document, grammar, len(above) - 1, len(above[-1]))
     view = await look(snapshot, grammar, ())
     asked: dict[str, dict[int, Asked]] = {}
-    template = session.model.manifest.template
+    manifest = session.model.manifest
     for way, without in ways.items():
         for budget in BUDGETS:
-            drawn = await picture(session, view, template, budget, without=without)
+            drawn = await picture(session, view, manifest, budget, without=without)
             missing = case.needed - set(_WORD.findall(drawn.prompt))
             asked.setdefault(way, {})[budget] = Asked(
                 tuple(sorted(missing)), drawn.tokens, round(drawn.milliseconds, 2)

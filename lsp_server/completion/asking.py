@@ -20,7 +20,8 @@ from lsp_server.completion.types import Candidate, Gathered
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Finished, Partial, Step, Stop
 from lsp_server.models.manifest import Manifest
-from lsp_server.prompt.render import budget, outline, render
+from lsp_server.prompt.families import family
+from lsp_server.prompt.render import About, budget, outline, render
 from lsp_server.prompt.window import Window, window
 
 #: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
@@ -46,32 +47,41 @@ def capacity_of(manifest: Manifest) -> int:
     return manifest.context_length - _BLOCK_TOKENS
 
 
-def seen(capacity: int, view: View, gathered: Gathered) -> Window:
+def seen(template: str, capacity: int, view: View, gathered: Gathered) -> Window:
     """What a prompt shows of the document itself.
 
     Args:
+        template: as in ``prompt.render.render``.
         capacity: tokens that the prompt may have.
         gathered: what else stands in it.
     """
-    snapshot, most = view.snapshot, budget(capacity, gathered.tokens)
+    snapshot, most = view.snapshot, budget(template, capacity, gathered.tokens)
     return window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
 
 
-def prompt_of(template: str, capacity: int, view: View, gathered: Gathered) -> Prompt:
-    """What a model is asked about a cursor; arguments as in ``seen``.
+def prompt_of(manifest: Manifest, capacity: int, view: View, gathered: Gathered, project: str = "") -> Prompt:
+    """What a model is asked about a cursor; other arguments as in ``seen``.
 
     Args:
-        template: as in ``prompt.render.render``.
+        manifest: of the model.
+        project: name of the folder of the document's project; empty if it is in none.
     """
-    snapshot, most = view.snapshot, budget(capacity, gathered.tokens)
-    shown = seen(capacity, view, gathered)
+    snapshot, template = view.snapshot, manifest.template
+    most, shown = budget(template, capacity, gathered.tokens), seen(template, capacity, view, gathered)
+    comment = comment_of(view)
     snippet = ""
     if shown.first_line:
-        comment = "" if view.about.docstrings else next(iter(view.about.line_comments), "")
-        snippet = outline(view.context.imports, view.scopes_around(shown.first_line), comment)
+        above = "" if view.about.docstrings else next(iter(view.about.line_comments), "")
+        snippet = outline(view.context.imports, view.scopes_around(shown.first_line), above)
     snippets = ((snapshot.path, snippet),) if snippet else ()
     pieces = [(one.path, one.text) for one in gathered.snippets]
-    return Prompt(render(template, shown, snapshot.path, snippets, most, pieces), snippet)
+    about = About(snapshot.path, project, view.context.language, comment)
+    return Prompt(render(template, shown, about, snippets, most, pieces, manifest.begin), snippet)
+
+
+def comment_of(view: View) -> str:
+    """What begins a comment to the end of the line, in a prompt about a document whose language may have none."""
+    return next(iter(view.about.line_comments), "#")
 
 
 async def ask(
@@ -198,7 +208,8 @@ def _candidates(
 def _stop(session: Session, view: View) -> tuple[Stop, int]:
     """Where to stop, and the most tokens: a block where the syntax expects its first statement, else a line."""
     context = view.context
-    if context.cursor == "block_start" and session.config.multiline == "auto":
+    one_line = session.model is not None and family(session.model.manifest.template).one_line
+    if context.cursor == "block_start" and session.config.multiline == "auto" and not one_line:
         return Stop("block", context.block_indent, view.about.block_closers), _BLOCK_TOKENS
     return Stop("line"), _LINE_TOKENS
 

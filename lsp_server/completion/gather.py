@@ -13,7 +13,7 @@ import msgspec
 from lsp_server.base.parts import Part
 from lsp_server.base.text import byte_length
 from lsp_server.base.uri import path_of
-from lsp_server.completion.asking import seen
+from lsp_server.completion.asking import comment_of, seen
 from lsp_server.completion.look import View
 from lsp_server.completion.session import Session
 from lsp_server.completion.types import Gathered, Snippet
@@ -21,8 +21,7 @@ from lsp_server.context.receiver import member_of
 from lsp_server.context.wants import Wants
 from lsp_server.engine.client import WorkerClient
 from lsp_server.models.manifest import Pieces
-from lsp_server.prompt.render import room
-from lsp_server.prompt.templates.offhand import short_path
+from lsp_server.prompt.render import around, room, short_path, written
 from lsp_server.prompt.window import Window
 from lsp_server.workspace.index.client import IndexClient
 from lsp_server.workspace.retrieval.piece import Piece, Question
@@ -41,8 +40,8 @@ _FEWEST = 3
 #: Tokens in which no piece has room.
 _LEAST = 40
 
-#: Tokens of a piece's path that a heading shows, and those around it.
-_HEADING, _AROUND = 24, 3
+#: Tokens of a piece's path that a heading shows.
+_HEADING = 24
 
 #: Share of what was found now that the old pieces must show to stay.
 _ENOUGH = 0.6
@@ -55,10 +54,11 @@ NOTHING = Gathered()
 _ANSWER = msgspec.msgpack.Decoder(tuple[Piece, ...])
 
 
-async def gather(session: Session, view: View, capacity: int, share: Pieces) -> Gathered:
+async def gather(session: Session, view: View, template: str, capacity: int, share: Pieces) -> Gathered:
     """The pieces for a prompt about a view; waits for the index where they have to be looked for.
 
     Args:
+        template: as in ``prompt.render.render``.
         capacity: tokens that the prompt may have.
         share: of it that they may have.
     """
@@ -69,11 +69,11 @@ async def gather(session: Session, view: View, capacity: int, share: Pieces) -> 
     if view.context.cursor in ("comment", "docstring"):
         return old  # prose needs no names
     deadline = session.config.deadline_ms / 1_000
-    shown = seen(capacity, view, NOTHING)
+    shown = seen(template, capacity, view, NOTHING)
     wants, place = wants_of(view, shown, tuple(map(path_of, session.recent))), _place(view)
     if old.place == place and (not wants.receiver or wants.receiver in old.receivers):
         return old
-    tokens = room(capacity, shown, share.always, share.most)
+    tokens = room(template, capacity, shown, share.always, share.most)
     if tokens < _LEAST:
         return old
     found = await look_for(session.index, Question(wants), _WAIT * deadline)
@@ -84,7 +84,7 @@ async def gather(session: Session, view: View, capacity: int, share: Pieces) -> 
     if old.snippets and _shows(old, found):
         new = msgspec.structs.replace(old, place=place, receivers=receivers)
     else:
-        fitted = await fit(session.worker, found, tokens, _COUNT * deadline)
+        fitted = await fit(session.worker, found, tokens, _COUNT * deadline, template, comment_of(view))
         if fitted is None:
             return old
         new = Gathered(place, receivers, fitted)
@@ -144,13 +144,20 @@ def _shows(old: Gathered, found: Sequence[Piece]) -> bool:
 
 
 async def fit(
-    worker: WorkerClient, pieces: Sequence[Piece], tokens: int, wait: float
+    worker: WorkerClient,
+    pieces: Sequence[Piece],
+    tokens: int,
+    wait: float,
+    template: str,
+    comment: str = "#",
 ) -> tuple[Snippet, ...] | None:
     """As many pieces as the tokens allow, the most needed first; a long one is cut at the end of a line.
 
     Args:
         tokens: that all of them, with their headings, may have.
         wait: for the tokens to be counted, in seconds.
+        template: as in ``prompt.render.render``.
+        comment: what begins a comment, in case the pieces are written as such.
 
     Returns:
         the most needed last, nearest to the cursor; ``None`` when nobody counted.
@@ -158,12 +165,13 @@ async def fit(
     some = list(_enough(pieces, tokens * _CHARACTERS))
     paths = [Part(short_path(piece.path), limit=_HEADING) for piece in some]
     rows = [text.split("\n") for piece in some for text in (piece.text, piece.brief)]
-    parts = [Part(row + "\n") for text in rows for row in text]
+    shown = [written(template, "\n".join(text), comment).split("\n") for text in rows]
+    parts = [Part(row + "\n") for text in shown for row in text]
     counted = await worker.fit((*paths, *parts), wait)
     if counted is None:
         return None
     counts = iter(counted.tokens)
-    headings = [next(counts) + _AROUND for _ in some]
+    headings = [next(counts) + around(template) for _ in some]
     lengths = [[next(counts) for _ in text] for text in rows]
     chosen: list[Snippet] = []
     left, largest = tokens, int(tokens * _LARGEST)

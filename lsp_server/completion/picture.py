@@ -11,12 +11,12 @@ import msgspec
 from lsp_server.base.errors import EngineError
 from lsp_server.base.uri import path_of
 from lsp_server.completion import snapshot as snapshots
-from lsp_server.completion.asking import capacity_of, prompt_of, seen
+from lsp_server.completion.asking import capacity_of, comment_of, prompt_of, seen
 from lsp_server.completion.gather import NOTHING, fit, look_for, wants_of
 from lsp_server.completion.look import View, look
 from lsp_server.completion.session import Session
 from lsp_server.completion.types import Gathered, Snippet
-from lsp_server.models.manifest import Pieces
+from lsp_server.models.manifest import Manifest, Pieces
 from lsp_server.prompt.render import room
 from lsp_server.workspace.documents import Document
 from lsp_server.workspace.retrieval.piece import Question
@@ -76,13 +76,13 @@ async def picture_at(
     manifest, grammar = session.model.manifest, session.grammar(document.language_id)
     snapshot = snapshots.take(document, grammar, line, column)
     view = await look(snapshot, grammar, (), session.grammars.without_grammar(document.language_id))
-    return await picture(session, view, manifest.template, capacity or capacity_of(manifest), manifest.pieces)
+    return await picture(session, view, manifest, capacity or capacity_of(manifest), manifest.pieces)
 
 
 async def picture(
     session: Session,
     view: View,
-    template: str,
+    manifest: Manifest,
     capacity: int,
     share: Pieces = _USUAL,
     without: frozenset[str] | None = frozenset(),
@@ -90,7 +90,7 @@ async def picture(
     """Make the prompt about a view as if nothing had been asked before.
 
     Args:
-        template, capacity: as in ``asking.prompt_of``.
+        manifest, capacity: as in ``asking.prompt_of``.
         share: of the prompt that pieces of other files may have.
         without: sources of pieces that are left out, see ``workspace.retrieval``; ``None`` for all of them.
 
@@ -100,18 +100,18 @@ async def picture(
     if session.worker is None:
         raise EngineError("There is no engine that could count tokens. Run 'offhand doctor'.")
     gathered, took = NOTHING, 0.0
-    shown = seen(capacity, view, NOTHING)
+    template = manifest.template
+    shown = seen(template, capacity, view, NOTHING)
     wants = wants_of(view, shown, tuple(map(path_of, session.recent)))
     if session.index is not None and without is not None:
         began = time.perf_counter()
         question = Question(wants, tuple(sorted(without)))
         found = await look_for(session.index, question, _WAIT_S) or ()
-        fitted = (
-            await fit(session.worker, found, room(capacity, shown, share.always, share.most), _WAIT_S) or ()
-        )
+        tokens = room(template, capacity, shown, share.always, share.most)
+        fitted = await fit(session.worker, found, tokens, _WAIT_S, template, comment_of(view)) or ()
         gathered = Gathered(snippets=fitted)
         took = (time.perf_counter() - began) * 1_000
-    prompt = prompt_of(template, capacity, view, gathered)
+    prompt = prompt_of(manifest, capacity, view, gathered, session.project(view.snapshot.uri))
     cut = await session.worker.fit(prompt.parts, _WAIT_S)
     if cut is None:
         raise EngineError(f"The prompt's tokens could not be counted: {session.worker.last_failure}")

@@ -20,6 +20,7 @@ from lsp_server.completion.trace import Stopwatch, Trace
 from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
 from lsp_server.context.syntax import Unparsed
 from lsp_server.models.store import Model
+from lsp_server.prompt.families import family
 from lsp_server.prompt.window import window
 
 
@@ -55,7 +56,8 @@ async def _complete(
     # 1. What the cursor is in, and whether anything belongs there.
     _wanted(session, snapshot)
     model = await _model(session)
-    special_tokens = tuple(model.manifest.special_tokens)
+    template = model.manifest.template
+    special_tokens = (*model.manifest.special_tokens, *family(template).stops)
     about = session.grammars.without_grammar(snapshot.language)
     view = await look(snapshot, session.grammar(snapshot.language), special_tokens, about)
     _keep_tree(session, view)
@@ -68,7 +70,8 @@ async def _complete(
     # 2. The cache: computed before, or typed through.
     gathered = session.gathered.get(snapshot.uri, NOTHING)
     capacity = capacity_of(model.manifest)
-    prompt = prompt_of(model.manifest.template, capacity, view, gathered)
+    project = session.project(snapshot.uri)
+    prompt = prompt_of(model.manifest, capacity, view, gathered, project)
     watch.stage("prompt")
     place = _place(session, view, prompt)
     source: Source
@@ -82,9 +85,9 @@ async def _complete(
         if not speculative and snapshot.uri not in session.remembered:
             remember(session, snapshot)
         if not speculative:
-            fresh = await gather(session, view, capacity, model.manifest.pieces)
+            fresh = await gather(session, view, template, capacity, model.manifest.pieces)
             if fresh is not gathered:
-                prompt = prompt_of(model.manifest.template, capacity, view, fresh)
+                prompt = prompt_of(model.manifest, capacity, view, fresh, project)
             watch.stage("retrieval")
         candidates = await ask(session, view, prompt, place, trace, speculative=speculative)
         source = "memory" if any(candidate.by_memory for candidate in candidates) else "model"

@@ -3,9 +3,11 @@
 import asyncio
 import itertools
 import logging
+import os
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +16,7 @@ from lsp_server.base.config import Config
 from lsp_server.base.errors import GrammarError
 from lsp_server.base.metrics import Metrics
 from lsp_server.base.text import content
+from lsp_server.base.uri import path_of
 from lsp_server.completion import gate
 from lsp_server.completion.adaptation import Adaptation
 from lsp_server.completion.allowance import Allowance
@@ -158,8 +161,17 @@ class Session:
             return None
 
     def familiar(self, language: str) -> bool:
-        """Whether the model was trained on a language, by the name of its grammar or the editor's id."""
-        return self.model is not None and language in self.model.manifest.languages
+        """Whether the model was trained on a language, by the name of its grammar or the editor's id. One that does not
+        say which it knows was trained on many."""
+        if self.model is None:
+            return False
+        return not self.model.manifest.languages or language in self.model.manifest.languages
+
+    def project(self, uri: str) -> str:
+        """Name of the workspace folder that a document is in; empty outside of any."""
+        path = path_of(uri)
+        roots = self.index.roots if self.index is not None else ()
+        return next((PurePath(root).name for root in roots if path.startswith(os.path.join(root, ""))), "")
 
     def supersede(self, uri: str, kind: str, task: asyncio.Task[Any]) -> None:
         """Make ``task`` the one that counts for a document and a kind of request; the one before it is cancelled.

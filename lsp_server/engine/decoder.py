@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lsp_server.base.errors import EngineError
 from lsp_server.base.parts import Part, limited
 from lsp_server.engine.memory import mixture
+from lsp_server.engine.memory.segment import REACH
 from lsp_server.engine.memory.store import Matches, Memory, View
 from lsp_server.engine.protocol import Engine, Logits
 from lsp_server.engine.tokenizer import Tokenizer
@@ -68,6 +69,7 @@ class Decoder:
         self.tokenizer = tokenizer
         self.memory = memory or Memory(tokenizer.vocabulary)
         self.cached: list[int] = []
+        self._seam = (0, 0)
         self.ends = frozenset(tokenizer.special[name] for name in end_tokens)
         self._mixture = mixture.shipped()
         speakable = (bool(spelling) or token in self.ends for token, spelling in enumerate(tokenizer.bytes))
@@ -86,8 +88,13 @@ class Decoder:
             EngineError: a part names a special token that the model does not have.
         """
         ids: list[int] = []
+        above, self._seam = 0, (0, 0)
         for part in parts[:-1]:
             ids += self._special(part) if part.special else limited(self.tokenizer.encode(part.text), part)
+            if part.continued:
+                above = len(ids)
+        if above:
+            self._seam = above, len(ids)
         if not parts or parts[-1].special:
             return ids + [token for part in parts[-1:] for token in self._special(part)], b""
         if not healing:
@@ -143,7 +150,7 @@ class Decoder:
         if not len(candidates):
             return []
         network = self.network(logits)
-        matches = view.matches(self.cached)
+        matches = view.matches(self._read())
         probabilities = self._mixture.mix(network, matches, familiar)
         offered = probabilities[candidates]
         total = float(offered.sum())
@@ -159,6 +166,12 @@ class Decoder:
             for index in best
             if offered[index] > 0
         ]
+
+    def _read(self) -> list[int]:
+        """What the memory sees: the text before the place, without what a prompt has between its lines and the
+        beginning of the cursor's (of the last prompt that was asked for)."""
+        above, behind = self._seam
+        return self.cached[max(0, above - REACH) : above] + self.cached[behind:] if behind else self.cached
 
     def network(self, logits: Logits) -> npt.NDArray[np.float64]:
         """The network's distribution over the tokens that may be said."""

@@ -10,7 +10,7 @@ import math
 import stat
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +19,19 @@ import msgspec
 from lsp_server.base.errors import ModelError
 from lsp_server.models import metadata as keys
 from lsp_server.models.ggml_types import BLOCKS, RETIRED
-from lsp_server.models.metadata import LAYERS, MOST_TOKENS, STRING, Array, Unsound, Value
+from lsp_server.models.metadata import (
+    FLOAT32,
+    INT32,
+    LAYERS,
+    MOST_TOKENS,
+    STRING,
+    UINT32,
+    Array,
+    Unsound,
+    Value,
+)
+
+__all__ = ["FLOAT32", "INT32", "STRING", "UINT32", "Array", "Header", "Tensor", "read"]
 
 #: Longest header (bytes). A vocabulary of 256,000 tokens with its merges takes about 12 MB.
 _MAX_HEADER = 64 << 20
@@ -81,8 +93,11 @@ class Header(msgspec.Struct, frozen=True):
         return sum(math.prod(tensor.dimensions) for tensor in self.tensors)
 
 
-def read(path: Path) -> Header:
+def read(path: Path, keep: Collection[str] = ()) -> Header:
     """Read and check a header.
+
+    Args:
+        keep: keys of the metadata whose arrays are wanted with their values, however long.
 
     Raises:
         ModelError: the file cannot be read, or it is not a GGUF file of a text model that can safely be loaded.
@@ -92,7 +107,7 @@ def read(path: Path) -> Header:
         if not stat.S_ISREG(about.st_mode):  # opening a pipe would wait for ever
             raise Unsound("it is not a file", "Name the GGUF file itself")
         with path.open("rb") as file:
-            return _header(_Reader(file, about.st_size))
+            return _header(_Reader(file, about.st_size), keep)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Unsound as error:
@@ -187,7 +202,7 @@ class _Reader:
         return count
 
 
-def _header(reader: _Reader) -> Header:
+def _header(reader: _Reader, keep: Collection[str]) -> Header:
     _check_beginning(reader.peek(16))
     reader.skip(4)
     version = reader.number("I")
@@ -203,7 +218,7 @@ def _header(reader: _Reader) -> Header:
             raise Unsound(
                 f"the metadata key '{key}' stands there twice" if key else "a metadata key is empty"
             )
-        metadata[key] = _value(reader, distinct=key == "tokenizer.ggml.tokens")
+        metadata[key] = _value(reader, key, key in keep)
     keys.check(metadata, tensor_count)
 
     alignment = metadata.get("general.alignment", 32)
@@ -241,36 +256,38 @@ def _version(version: int) -> tuple[str, str]:
     return f"its format version is {version}; known are 2 and 3", "Fetch the file again or use another"
 
 
-def _value(reader: _Reader, distinct: bool) -> Value:
+def _value(reader: _Reader, key: str, kept: bool) -> Value:
     kind = reader.number("I")
     if kind == STRING:
         return reader.text()
     if kind == _ARRAY:
-        return _array(reader, distinct)
+        return _array(reader, key, kept)
     if kind not in _SCALARS:
         raise Unsound(f"it has a value of the unknown type {kind}")
     return reader.scalar(_SCALARS[kind])
 
 
-def _array(reader: _Reader, distinct: bool) -> Array:
+def _array(reader: _Reader, key: str, kept: bool) -> Array:
     kind = reader.number("I")
     count = reader.number("Q")
     if kind in _SCALARS:
         size = count * struct.calcsize(_SCALARS[kind])
-        if count > LAYERS:
+        if count > LAYERS and not kept:
             reader.skip(size)
             return Array(kind, count)
         return Array(kind, count, struct.unpack(f"<{count}{_SCALARS[kind]}", reader.take(size)))
     if kind != STRING:
         raise Unsound(f"it has an array of the type {kind}")
-    if distinct:
-        _check_distinct(reader.strings(count))
-    else:
-        deque(reader.strings(count), maxlen=0)
+    texts = reader.strings(count)
+    if key == "tokenizer.ggml.tokens":
+        texts = _distinct(texts)
+    if kept:
+        return Array(kind, count, tuple(texts))
+    deque(texts, maxlen=0)
     return Array(kind, count)
 
 
-def _check_distinct(texts: Iterator[bytes]) -> None:
+def _distinct(texts: Iterator[bytes]) -> Iterator[bytes]:
     """llama.cpp gives empty tokens names of their own, and aborts where two others are the same."""
     seen: set[bytes] = set()
     for text in texts:
@@ -279,6 +296,7 @@ def _check_distinct(texts: Iterator[bytes]) -> None:
         seen.add(text)
         if len(seen) > MOST_TOKENS:
             raise Unsound(f"it has more than {MOST_TOKENS} tokens")
+        yield text
 
 
 def _tensors(reader: _Reader, count: int, alignment: int) -> tuple[Tensor, ...]:

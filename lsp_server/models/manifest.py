@@ -55,13 +55,15 @@ class Manifest(msgspec.Struct, frozen=True):
         architecture: as the GGUF header has it.
         parameters: number of weights; 0 when unknown.
         context_length: tokens that the model was trained to see at once.
-        template: prompt family it was trained on, see ``prompt.templates``.
-        languages: that it knows, by the names of the grammars and by the editors' ids for them.
+        template: prompt family it was trained on, see ``prompt.families``.
+        languages: that it knows, by the names of the grammars and by the editors' ids for them; none if that is not
+            known, which is taken for all.
         licence: of the weights.
         model, tokenizer: its files.
         special_tokens: text to id, all of them: none is ever part of a suggestion.
         end_tokens: those that end a completion.
         pieces: of other files, in its prompt.
+        begin: name of the special token that every prompt begins with; empty for none.
     """
 
     name: Name
@@ -78,6 +80,7 @@ class Manifest(msgspec.Struct, frozen=True):
     parameters: Annotated[int, Meta(ge=0)] = 0
     summary: str = ""
     pieces: Pieces = Pieces()
+    begin: str = ""
 
 
 def read(path: Path) -> Manifest:
@@ -99,7 +102,8 @@ def read(path: Path) -> Manifest:
         raise ModelError(
             f"Model manifest {path} cannot be used: {error}. Correct it or remove the folder."
         ) from error
-    unknown = sorted(set(manifest.end_tokens) - manifest.special_tokens.keys())
+    used = {*manifest.end_tokens, *([manifest.begin] if manifest.begin else ())}
+    unknown = sorted(used - manifest.special_tokens.keys())
     if unknown:
         raise ModelError(
             f"Model manifest {path} uses {', '.join(unknown)}, which its 'special_tokens' do not list. Correct it or "

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-STRING = 8
-_INT32, _FLOAT32 = 5, 6
+#: Types of values, as GGUF numbers them.
+UINT32, INT32, FLOAT32, STRING = 4, 5, 6, 8
 
 #: Most values of an array that are kept: one for each layer (llama.cpp has at most 512 of these).
 LAYERS = 512
@@ -30,12 +30,13 @@ class Array(msgspec.Struct, frozen=True):
     Attributes:
         type: of its values, as GGUF numbers types.
         count: of its values.
-        values: numbers, where there are no more than ``LAYERS``; else they are not kept.
+        values: numbers, where there are no more than ``LAYERS``; longer arrays, and texts as bytes, only if the reader
+            was told to keep them.
     """
 
     type: int
     count: int
-    values: tuple[int | float | bool, ...] = ()
+    values: tuple[bytes, ...] | tuple[int | float | bool, ...] = ()
 
 
 Value = str | int | float | bool | Array
@@ -177,8 +178,8 @@ def _check_shape(architecture: str, shape: Metadata) -> None:
     for name, (least, largest) in _RANGES.items():
         value = shape.get(name, largest)
         for one in value.values if isinstance(value, Array) else (value,):
-            # The negation also catches what is not a number.
-            if isinstance(one, str) or not least <= one <= largest:
+            # The negation also catches NaN.
+            if isinstance(one, str | bytes) or not least <= one <= largest:
                 raise Unsound(f"'{architecture}.{name}' is senseless")
     experts, used = shape.get("expert_count", 0), shape.get("expert_used_count", 0)
     if isinstance(experts, int) and isinstance(used, int) and (used > experts or (experts and not used)):
@@ -210,14 +211,16 @@ def _check_vocabulary(metadata: Metadata) -> None:
     if not isinstance(tokens, Array) or tokens.type != STRING or not 0 < tokens.count <= MOST_TOKENS:
         raise Unsound("it has no list of tokens")
     # llama.cpp reads as many of these as there are tokens, and does not look how many there are.
-    for name, kind in (("scores", _FLOAT32), ("token_type", _INT32)):
+    for name, kind in (("scores", FLOAT32), ("token_type", INT32)):
         values = metadata.get(f"tokenizer.ggml.{name}")
-        if values is not None and values != Array(kind, tokens.count, getattr(values, "values", ())):
+        if values is None:
+            continue
+        if not isinstance(values, Array) or (values.type, values.count) != (kind, tokens.count):
             raise Unsound(f"'tokenizer.ggml.{name}' does not fit its {tokens.count} tokens")
     merges = metadata.get("tokenizer.ggml.merges")
     if merges is not None and not (isinstance(merges, Array) and merges.type == STRING):
         raise Unsound("'tokenizer.ggml.merges' is no list of texts")
 
 
-def _whole(value: Value | None, least: int, most: int) -> bool:
+def _whole(value: Value | bytes | None, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lsp_server.engine.tokenizer import Tokenizer
-from lsp_server.prompt.templates import offhand
+from lsp_server.prompt.render import heading
 from lsp_server.training import samples
 from lsp_server.training.documents import Document
 from lsp_server.training.stages import Say
@@ -84,7 +84,9 @@ def bits_per_byte(
         say(f"bits per byte: {document.language}", number / len(documents))
         count = counts.setdefault(document.language, _Count())
         ids = tokenizer.encode(document.text)[:most_tokens]
-        costs = _costs(network, context, samples.tokens(tokenizer, offhand.heading(document.path)), ids)
+        costs = _costs(
+            network, context, samples.tokens(tokenizer, heading(samples.TEMPLATE, document.path)), ids
+        )
         spelling = [tokenizer.bytes[token] for token in ids]
         for one in (count, counts[ALL]):
             one.add(document.language, spelling, costs)

@@ -74,7 +74,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
     """What GGUF says of a byte-level BPE.
 
     Attributes:
-        tokens: text of each id, bytes spelled as ``engine.tokenizer.byte_alphabet`` does.
+        tokens: text of each id, bytes spelled as ``base.bytelevel`` does.
         merges: pairs with a space between, the first to be applied first.
         special: name to id.
     """

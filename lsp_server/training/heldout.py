@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lsp_server.base.errors import TrainingError
 from lsp_server.engine.tokenizer import Tokenizer
-from lsp_server.prompt.templates import offhand
+from lsp_server.prompt.render import heading
 from lsp_server.training import samples
 from lsp_server.training.documents import Document
 
@@ -39,10 +39,10 @@ def prompts(chosen: Sequence[Document], tokenizer: Tokenizer, most: int, tokens:
             special = tokenizer.special
             made.append(
                 [
-                    *samples.tokens(tokenizer, offhand.heading(document.path)),
-                    special[offhand.SUFFIX],
+                    *samples.tokens(tokenizer, heading(samples.TEMPLATE, document.path)),
+                    special[samples.SUFFIX],
                     *suffix,
-                    special[offhand.PREFIX],
+                    special[samples.PREFIX],
                     *text[:before],
                 ]
             )

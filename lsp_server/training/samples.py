@@ -11,12 +11,14 @@ import msgspec
 
 from lsp_server.base.parts import Part, limited
 from lsp_server.engine.tokenizer import Tokenizer
-from lsp_server.prompt.render import Budget, budget
-from lsp_server.prompt.templates import offhand
+from lsp_server.prompt.render import About, Budget, budget, heading, render
 from lsp_server.prompt.window import EDGE_STEP, Window, window
 from lsp_server.training.holes import Hole, indent
 
+TEMPLATE = "offhand"
+
 END, MIDDLE, REPOSITORY = "<|endoftext|>", "<|fim_middle|>", "<|repo_name|>"
+SUFFIX, PREFIX = "<|fim_suffix|>", "<|fim_prefix|>"
 
 #: Lines around a hole that are looked at; a window shows fewer.
 _REACH = 240
@@ -49,7 +51,7 @@ def infill(
     most = _budget(capacity, len(answer))
     own = _outline(lines, shown.first_line)
     every = [*((path, text) for text in own), *snippets]
-    parts = offhand.render(shown, path, every, msgspec.structs.asdict(most))
+    parts = render(TEMPLATE, shown, About(path), every, most)
     prefix = Part(shown.prefix + hole.middle(lines) + closers, limit=most.prefix + len(answer), cut="left")
     return [*tokens(tokenizer, (*parts[:-1], prefix)), tokenizer.special[END]]
 
@@ -76,10 +78,10 @@ def llama_infill(
     answer = tokenizer.encode(hole.middle(lines))
     most = _budget(capacity, len(answer))
     whole = msgspec.structs.replace(shown, suffix=closers + shown.suffix)
-    parts = list(offhand.render(whole, "filename", snippets, msgspec.structs.asdict(most)))
+    parts = list(render(TEMPLATE, whole, About("filename"), snippets, most))
     special = tokenizer.special
     if bare:
-        project, parts = [], parts[parts.index(Part(offhand.SUFFIX, special=True)) :]
+        project, parts = [], parts[parts.index(Part(SUFFIX, special=True)) :]
     else:
         project = [special[REPOSITORY], *tokenizer.encode("myproject\n")]
     return [*project, *tokens(tokenizer, parts), special[MIDDLE], *answer, special[END]]
@@ -87,9 +89,9 @@ def llama_infill(
 
 def plain(tokenizer: Tokenizer, path: str, lines: Sequence[str], first: int, capacity: int) -> list[int]:
     """A sample from left to right, from a line on; it ends where the file does, if there is room."""
-    heading = tokens(tokenizer, offhand.heading(path))
+    ahead = tokens(tokenizer, heading(TEMPLATE, path))
     text = "".join(lines[first : first + capacity // 2])
-    ids = [*heading, *tokenizer.encode(text)]
+    ids = [*ahead, *tokenizer.encode(text)]
     if first + capacity // 2 >= len(lines):
         ids.append(tokenizer.special[END])
     return ids[:capacity]
@@ -107,7 +109,7 @@ def tokens(tokenizer: Tokenizer, parts: Sequence[Part]) -> list[int]:
 
 
 def _budget(capacity: int, answer: int) -> Budget:
-    return budget(max(capacity - answer, 96))
+    return budget(TEMPLATE, max(capacity - answer, 96))
 
 
 def _cut(tokenizer: Tokenizer, lines: Sequence[str], hole: Hole, capacity: int) -> tuple[Window, str]:
