@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable
 
 from lsp_server.base.errors import OffhandError
+from lsp_server.completion.asking import context_of
 from lsp_server.completion.remember import learn
 from lsp_server.completion.session import Session
 from lsp_server.engine.client import WorkerClient, without_model
 from lsp_server.engine.messages import Load
-from lsp_server.models import store
+from lsp_server.models import choosing, store
 from lsp_server.models.store import Model
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def _without_model(session: Session, on_state: Callable[[], None]) -> None:
 
 def _checked(which: Model | str) -> Model:
     """A model, or the one of that name, its files verified before native code reads them."""
-    model = store.find(which) if isinstance(which, str) else which
+    model = choosing.find(which) if isinstance(which, str) else which
     store.verify(model)
     return model
 
@@ -80,7 +81,7 @@ def load_message(session: Session, model: Model) -> Load:
         model=str(model.model_file),
         tokenizer=str(model.tokenizer_file),
         sha256=manifest.model.sha256,
-        context=manifest.context_length,
+        context=context_of(manifest),
         threads=session.config.threads,
         special_tokens=manifest.special_tokens,
         end_tokens=manifest.end_tokens,
