@@ -76,12 +76,10 @@ def test_one_key_costs_a_handful_of_tokens() -> None:
     typed = "def total(values):\n    result = 0\n    for value in values:\n"
     complete(decoder, complete_message(FILE * 4))
     for count in range(1, len(typed) + 1):
-        before = engine.evaluated
+        before = engine.worked
         finished = complete(decoder, complete_message(FILE * 4 + typed[:count]))
         assert finished.prompt_tokens - finished.reused_tokens <= 4
-        assert (
-            engine.evaluated - before == finished.prompt_tokens - finished.reused_tokens + finished.tokens - 1
-        )
+        assert engine.worked - before == finished.prompt_tokens - finished.reused_tokens + finished.tokens - 1
 
 
 def test_an_early_change_costs_only_what_follows_it() -> None:
@@ -215,13 +213,13 @@ def test_cancelled_within_one_token() -> None:
     seen: list[int] = []
 
     def cancelled() -> bool:
-        seen.append(engine.evaluated)
+        seen.append(engine.worked)
         return len(seen) > 3
 
     finished = complete(decoder, complete_message(FILE * 6 + "def total(val"), cancelled=cancelled)
     assert (finished.text, finished.reason) == ("", "cancelled")
-    assert engine.evaluated == seen[-1]
-    assert len(decoder.cached) == engine.evaluated
+    assert engine.worked == seen[-1]
+    assert len(decoder.cached) == engine.worked
     assert complete(decoder, complete_message(FILE * 6 + "def total(val")).text == "ues):"
 
 

@@ -39,7 +39,8 @@ HOMES = {
     "tokenizers": ["lsp_server.engine.tokenizer", "lsp_server.training.tokenizer"],
     "torch": ["lsp_server.training.*"],
     "gguf": ["lsp_server.training.gguf_file"],
-    "cyllama": ["lsp_server.training.llama_cpp"],
+    "xllamacpp": [],  # its library is opened, the package is never imported: it brings a server along
+    "llama_cpp_py_sync": [],
     "numpy": [
         "lsp_server.workspace.index.segment",
         "lsp_server.workspace.index.store",

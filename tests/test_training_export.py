@@ -2,7 +2,6 @@
 refused with a sentence. The network here is tiny and random, its tokenizer real."""
 
 import json
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from lsp_server.base.errors import TrainingError
+from lsp_server.base.errors import EngineError, TrainingError
+from lsp_server.engine.backends import llama_api
 from lsp_server.engine.backends.ctransformers import CTransformers
 from lsp_server.engine.protocol import Engine
 from lsp_server.models import gguf, manifest, store
@@ -26,6 +26,7 @@ from lsp_server.training.corpus.manifest import Kept, Manifest, Package  # noqa:
 from lsp_server.training.corpus.recipe import Corpus  # noqa: E402
 from lsp_server.training.documents import Document, read  # noqa: E402
 from lsp_server.training.gguf_file import KINDS, Kind  # noqa: E402
+from lsp_server.training.llama_cpp import LlamaCpp  # noqa: E402
 from lsp_server.training.measure import Measured  # noqa: E402
 from lsp_server.training.model import Llama, Shape  # noqa: E402
 from lsp_server.training.network import Network  # noqa: E402
@@ -42,7 +43,6 @@ SPECIAL = (
 SOURCES = sorted(Path(sysconfig.get_path("stdlib")).glob("[a-d]*.py"))[:30]
 CONTEXT = 256
 ABOUT = gguf_file.About("tiny", "A tiny model", "Apache-2.0")
-HOW = "no cyllama: pip install -c constraints.txt -e '.[train]'"
 
 
 @pytest.fixture(scope="module")
@@ -130,15 +130,8 @@ def files(folder: Path, trained: checkpoint.Trained) -> dict[Kind, Path]:
     return paths
 
 
-def modern(path: Path, context: int, threads: int) -> Engine:
-    pytest.importorskip("cyllama", reason=HOW)
-    from lsp_server.training.llama_cpp import LlamaCpp
-
-    return LlamaCpp(path, context, threads)
-
-
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("opens", [CTransformers, modern])
+@pytest.mark.parametrize("opens", [CTransformers, LlamaCpp])
 def test_both_engines_compute_what_pytorch_computes(
     files: dict[Kind, Path],
     trained: checkpoint.Trained,
@@ -187,10 +180,10 @@ def test_the_header_says_what_engines_look_for(files: dict[Kind, Path]) -> None:
 
 def test_llama_cpp_cuts_text_almost_as_we_do(folder: Path, files: dict[Kind, Path]) -> None:
     """Its users have only its own tokenizer. No text becomes a special token, not even a newline."""
-    engine = modern(files["q8_0"], 64, 1)
+    engine = LlamaCpp(files["q8_0"], 64, 1)
     _, tokenizer = export.tokenizer(folder / "tokenizer")
     text = SOURCES[0].read_text("utf-8") + "<|fim_prefix|>"
-    ours, theirs = tokenizer.encode(text), engine.tokenize(text)  # type: ignore[attr-defined]
+    ours, theirs = tokenizer.encode(text), engine.tokenize(text)
     engine.close()
     assert min(theirs) >= len(SPECIAL)
     assert b"".join(tokenizer.bytes[token] for token in theirs).decode() == text
@@ -261,9 +254,13 @@ def test_the_folder_is_a_model(folder: Path) -> None:
 
 def test_an_engine_that_is_absent_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A comparison that was not made is told, on the screen and in the card."""
-    monkeypatch.setitem(sys.modules, "lsp_server.training.llama_cpp", None)
+
+    def refuse() -> None:
+        raise EngineError("There is no prebuilt llama.cpp for this machine.")
+
+    monkeypatch.setattr(llama_api, "load", refuse)
     made, said = exported(folder, "f16")
-    assert any("llama.cpp is not compared: cyllama is not installed" in line for line in said)
+    assert any("llama.cpp is not compared: There is no prebuilt llama.cpp" in line for line in said)
     assert "llama.cpp" in json.loads((made / "card.json").read_text("utf-8"))["engines"]["absent"]
 
 

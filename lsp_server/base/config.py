@@ -22,7 +22,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "bundled"
     )
     engine: Annotated[
-        Literal["auto", "ctransformers", "memory", "fake"],
+        Literal["auto", "llama_cpp", "ctransformers", "memory", "fake"],
         Meta(
             description="What evaluates the model; 'auto' picks the best that can run it, 'memory' uses no model and "
             "only repeats what you wrote, for the slowest machines. 'fake' is for tests."

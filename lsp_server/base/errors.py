@@ -6,6 +6,7 @@ OffhandError
 ├── GrammarError      a language's grammar or query cannot be loaded
 ├── ModelError        a model file or its manifest is missing, damaged or refused
 ├── EngineError       the engine or its worker failed
+│   └── Aborted       an evaluation was stopped from outside: nothing is broken
 ├── ProtocolError     what goes between two of our own processes is no message
 └── TrainingError     a model cannot be trained: a recipe, a run directory, a package
 
@@ -35,6 +36,10 @@ class ModelError(OffhandError):
 
 class EngineError(OffhandError):
     """The engine, or the worker that runs it, failed."""
+
+
+class Aborted(EngineError):
+    """An evaluation was stopped before its end because somebody asked for it."""
 
 
 class ProtocolError(OffhandError):

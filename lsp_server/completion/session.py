@@ -239,6 +239,7 @@ class Session:
             "message": self.trouble or (worker.refusal if worker else ""),
             "model": model.manifest.name if model else self.config.model,
             "engine": loaded.engine if loaded else self.config.engine,
+            "engine_note": loaded.note if loaded else "",
             "threads": self.config.threads,
             "requests": metrics.requests,
             "shown": metrics.shown,

@@ -16,6 +16,9 @@ from lsp_server.models.store import Model
 
 logger = logging.getLogger(__name__)
 
+#: What ctransformers can run of GGUF files.
+_OLD_ARCHITECTURES = ("llama", "falcon")
+
 
 async def start_engine(session: Session, on_state: Callable[[], None], named: Model | None = None) -> None:
     """Start the worker for the model of the settings, in place of one that runs already.
@@ -75,9 +78,11 @@ async def stop_engine(session: Session) -> None:
 
 def load_message(session: Session, model: Model) -> Load:
     """What the worker is told to load."""
-    engine, manifest = session.config.engine, model.manifest
+    manifest = model.manifest
+    engine, otherwise = engines(session.config.engine, manifest.architecture, model.shipped)
     return Load(
-        engine="ctransformers" if engine == "auto" else engine,
+        engine=engine,
+        otherwise=otherwise,
         model=str(model.model_file),
         tokenizer=str(model.tokenizer_file),
         sha256=manifest.model.sha256,
@@ -87,3 +92,17 @@ def load_message(session: Session, model: Model) -> Load:
         end_tokens=manifest.end_tokens,
         delay_ms=float(os.environ.get("OFFHAND_FAKE_DELAY_MS", "0")),
     )
+
+
+def engines(setting: str, architecture: str, shipped: bool) -> tuple[str, str]:
+    """What evaluates a model, and what else where that does not run on the machine.
+
+    Args:
+        setting: as the user has it.
+        architecture: as the GGUF header has it.
+        shipped: the file is one that comes with Offhand. The parser in ctransformers is old and trusts its input: of
+            its own accord Offhand gives it nothing else. Whoever names it in the settings has decided for himself.
+    """
+    if setting != "auto":
+        return setting, ""
+    return "llama_cpp", "ctransformers" if shipped and architecture in _OLD_ARCHITECTURES else ""

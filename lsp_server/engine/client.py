@@ -411,4 +411,4 @@ class WorkerClient:
 
 def without_model(load: Load) -> Load:
     """The message that has the memory answer alone."""
-    return msgspec.structs.replace(load, engine="memory", model="", sha256="")
+    return msgspec.structs.replace(load, engine="memory", otherwise="", model="", sha256="")

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lsp_server.base.digest import sha256
-from lsp_server.base.errors import EngineError, ModelError, OffhandError
+from lsp_server.base.errors import OffhandError
 from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
@@ -31,7 +30,7 @@ from lsp_server.engine.messages import (
     Remember,
     ToServer,
 )
-from lsp_server.engine.protocol import Engine
+from lsp_server.engine.opening import open_engine
 from lsp_server.engine.tokenizer import Tokenizer
 
 
@@ -67,15 +66,16 @@ class Desk:
 
     def _load(self, request: Load, alone: Decoder, arrived: float) -> None:
         try:
-            decoder = Decoder(open_engine(request, alone), alone.tokenizer, request.end_tokens, alone.memory)
+            engine, name, note = open_engine(request, alone)
+            decoder = Decoder(engine, alone.tokenizer, request.end_tokens, alone.memory)
         except OffhandError as error:
             answer = Opened(alone, None, LoadFailed(str(error)))
         except MemoryError:
             failure = f"There is not enough memory for {request.model}. Choose a smaller model."
             answer = Opened(alone, None, LoadFailed(failure))
         else:
-            engine, took = decoder.engine, (time.monotonic() - arrived) * 1000
-            loaded = Loaded(request.engine, engine.vocabulary, engine.context, engine.parameters, took)
+            took = (time.monotonic() - arrived) * 1000
+            loaded = Loaded(name, engine.vocabulary, engine.context, engine.parameters, took, note)
             answer = Opened(alone, decoder, loaded)
         self._inbox.post(answer)
 
@@ -144,40 +144,3 @@ class Desk:
 
 def _learnt(memory: Memory, read: int) -> Learnt:
     return Learnt(memory.documents, memory.size, read)
-
-
-def open_engine(request: Load, alone: Decoder) -> Engine:
-    """Start the engine that is asked for. Imports no other.
-
-    Raises:
-        ModelError: the model's file is missing, is not the expected one, or is refused.
-        EngineError: the engine is unknown or does not run here.
-    """
-    tokenizer = alone.tokenizer
-    if request.engine == "memory":
-        return alone.engine
-    if request.engine == "fake":
-        from lsp_server.engine.backends.fake import Fake
-
-        end = tokenizer.special.get(request.end_tokens[0], 0) if request.end_tokens else 0
-        return Fake(tokenizer.vocabulary, request.context, end, request.delay_ms)
-    if request.engine == "ctransformers":
-        _check(Path(request.model), request.sha256)
-        from lsp_server.engine.backends.ctransformers import CTransformers
-
-        return CTransformers(Path(request.model), request.context, request.threads)
-    raise EngineError(f"There is no engine '{request.engine}'. Correct the setting 'engine'.")
-
-
-def _check(model: Path, expected: str) -> None:
-    """Native code must see no other file than the one that was validated."""
-    try:
-        digest = sha256(model)
-    except OSError as error:
-        raise ModelError(
-            f"Model file {model} cannot be read: {error.strerror or error}. Copy it again."
-        ) from error
-    if digest != expected:
-        raise ModelError(
-            f"Model file {model} is damaged: its sha256 differs. Copy it again, or install Offhand again."
-        )

@@ -52,6 +52,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
         special_tokens: name to id.
         end_tokens: names of the special tokens that end a completion.
         delay_ms: only for ``fake``: how long one evaluation takes.
+        otherwise: name of the backend to take where that one does not run on this machine; none if empty.
     """
 
     engine: str
@@ -63,6 +64,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     special_tokens: dict[str, int]
     end_tokens: tuple[str, ...]
     delay_ms: float = 0.0
+    otherwise: str = ""
 
 
 class Complete(msgspec.Struct, frozen=True, tag="complete"):
@@ -144,13 +146,19 @@ TO_WORKER: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
-    """The model is ready."""
+    """The model is ready.
+
+    Attributes:
+        engine: name of the backend that has it.
+        note: why that is not the one that was asked for; empty if it is.
+    """
 
     engine: str
     vocabulary: int
     context: int
     parameters: int
     load_ms: float
+    note: str = ""
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):

@@ -20,9 +20,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     Attributes:
         network: knows more than the memory; without one only what is remembered is said.
         logits: gives logits at all. A text-level server (HTTP) does not; then ``decoding`` hands it the whole request.
-        all_rows: returns the logits of every evaluated token, so that drafts can be verified in one batch.
+        all_rows: has ``evaluate_all``, so that drafts can be verified in one batch.
         abort: a running evaluation can be stopped from another thread.
-        snapshots: the KV cache can be saved and brought back.
+        snapshots: has ``snapshot`` and ``restore``.
     """
 
     network: bool = True
@@ -33,7 +33,10 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class Engine(Protocol):
-    """A loaded model and its KV cache. Not thread-safe, except ``abort``."""
+    """A loaded model and its KV cache. Not thread-safe, except ``abort``.
+
+    Where ``capabilities`` says no to something, its method raises ``EngineError`` (``abort`` does nothing).
+    """
 
     @property
     def capabilities(self) -> Capabilities:
@@ -51,6 +54,10 @@ class Engine(Protocol):
     def parameters(self) -> int:
         """Number of weights; 0 when unknown."""
 
+    @property
+    def evaluated(self) -> int:
+        """Tokens in the KV cache, at most so many can be kept. After an error it says what is left."""
+
     def evaluate(self, ids: Sequence[int], keep: int) -> Logits:
         """Rewind the KV cache to its first ``keep`` tokens, append ``ids`` and return the last row of logits.
 
@@ -58,14 +65,35 @@ class Engine(Protocol):
             shape (vocabulary,); a view that is valid only until the next call.
 
         Raises:
+            Aborted: ``abort`` was called. Some of ``ids`` may be in the cache: see ``evaluated``.
             EngineError: an id is out of range, ``keep`` is beyond what was evaluated, or the context would overflow.
+        """
+
+    def evaluate_all(self, ids: Sequence[int], keep: int) -> Logits:
+        """As ``evaluate``, but return the row of each of ``ids``.
+
+        Returns:
+            shape (len(ids), vocabulary); may be a view that is valid only until the next call.
+        """
+
+    def snapshot(self) -> bytes:
+        """The KV cache, to be restored into this model later, by another process too. Without logits."""
+
+    def restore(self, state: bytes) -> None:
+        """Put a snapshot of the same model file in place of the KV cache; ``evaluated`` is then what it was.
+
+        Raises:
+            EngineError: it is not one; the cache is then empty. A snapshot of another model is not always noticed.
         """
 
     def set_threads(self, threads: int) -> None:
         """Use this many threads from the next evaluation on."""
 
     def abort(self) -> None:
-        """Stop a running evaluation, where ``capabilities.abort`` says so; otherwise do nothing."""
+        """From any thread: have the running evaluation, and any that is begun before ``resume``, raise ``Aborted``."""
+
+    def resume(self) -> None:
+        """Take an ``abort`` back: evaluate again."""
 
     def close(self) -> None:
         """Free the model. No view of its logits may be used afterwards."""

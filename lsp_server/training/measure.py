@@ -19,6 +19,7 @@ from lsp_server.training.bits import ALL, bits_per_byte
 from lsp_server.training.checkpoint import Trained
 from lsp_server.training.documents import Document
 from lsp_server.training.gguf_file import Kind, as_stored
+from lsp_server.training.llama_cpp import LlamaCpp
 from lsp_server.training.network import Network
 from lsp_server.training.parity import Agreement, Answer, Speed, cut_otherwise
 from lsp_server.training.stages import Say
@@ -120,14 +121,8 @@ def _engines(path: Path) -> tuple[dict[str, Open], dict[str, str]]:
     Args:
         path: a file to try.
     """
-    engines: dict[str, Open] = {PRODUCT: CTransformers}
+    engines: dict[str, Open] = {PRODUCT: CTransformers, MODERN: LlamaCpp}
     absent: dict[str, str] = {}
-    try:
-        from lsp_server.training.llama_cpp import LlamaCpp
-
-        engines[MODERN] = LlamaCpp
-    except ImportError as error:
-        absent[MODERN] = f"cyllama is not installed ({error})"
     for name, opens in list(engines.items()):
         try:
             opens(path, 64, 1).close()
@@ -154,8 +149,6 @@ def _believe(agreement: Agreement) -> None:
 
 
 def _tokenized(path: Path, tokenizer: Tokenizer, documents: Sequence[Document]) -> float:
-    from lsp_server.training.llama_cpp import LlamaCpp
-
     with contextlib.closing(LlamaCpp(path, 64, 1)) as engine:
         pairs = [(tokenizer.encode(one.text), engine.tokenize(one.text)) for one in documents]
     differing = sum(cut_otherwise(ours, theirs, tokenizer.bytes) for ours, theirs in pairs)

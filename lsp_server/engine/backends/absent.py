@@ -16,6 +16,7 @@ class Absent:
 
     capabilities = Capabilities(network=False)
     parameters = 0
+    evaluated = 0
 
     def __init__(self, vocabulary: int, context: int) -> None:
         """Make one."""
@@ -29,10 +30,25 @@ class Absent:
             raise EngineError(f"{keep + len(ids)} tokens do not fit into the context of {self.context}.")
         return self._logits
 
+    def evaluate_all(self, ids: Sequence[int], keep: int) -> Logits:
+        """Not there: nothing is drafted where evaluating costs nothing."""
+        raise EngineError("Without a network there are no rows of logits.")
+
+    def snapshot(self) -> bytes:
+        """Not there."""
+        raise EngineError("Without a network there is no cache.")
+
+    def restore(self, state: bytes) -> None:
+        """Not there."""
+        raise EngineError("Without a network there is no cache.")
+
     def set_threads(self, threads: int) -> None:
         """Do nothing."""
 
     def abort(self) -> None:
+        """Do nothing."""
+
+    def resume(self) -> None:
         """Do nothing."""
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ class CTransformers:
                 f"The engine ctransformers refuses {model}: {error}. Choose another model."
             ) from error
         self._threads = threads
-        self._past = 0
+        self.evaluated = 0
         self.vocabulary = int(self._llm.vocab_size)
         self.context = min(context, int(self._llm.context_length))
 
@@ -62,23 +62,35 @@ class CTransformers:
         """See ``Engine.evaluate``. The view points into the library's memory: it dies with ``close``."""
         if self._llm is None:
             raise EngineError("The model was closed.")
-        if not 0 <= keep <= self._past:
-            raise EngineError(f"Cannot keep {keep} tokens: {self._past} are evaluated.")
+        if not 0 <= keep <= self.evaluated:
+            raise EngineError(f"Cannot keep {keep} tokens: {self.evaluated} are evaluated.")
         if not ids:
             raise EngineError("There is nothing to evaluate.")
         if keep + len(ids) > self.context:
             raise EngineError(f"{keep + len(ids)} tokens do not fit into the context of {self.context}.")
         if min(ids) < 0 or max(ids) >= self.vocabulary:
             raise EngineError(f"A token id is not below {self.vocabulary}, the size of the vocabulary.")
-        self._past = keep
+        self.evaluated = keep
         tokens = (ctypes.c_int * len(ids))(*ids)
         if not self._llm.ctransformers_llm_batch_eval(tokens, len(ids), keep, _BATCH, self._threads):
             raise EngineError("The engine ctransformers failed to evaluate the prompt.")
-        self._past = keep + len(ids)
+        self.evaluated = keep + len(ids)
         if self._llm.ctransformers_llm_logits_size() != self.vocabulary:
             raise EngineError("The engine ctransformers returned no logits.")
         view: Logits = np.ctypeslib.as_array(self._llm.ctransformers_llm_logits_data(), (self.vocabulary,))
         return view
+
+    def evaluate_all(self, ids: Sequence[int], keep: int) -> Logits:
+        """Not there: the library keeps the last row only."""
+        raise EngineError("The engine ctransformers returns the last row of logits only.")
+
+    def snapshot(self) -> bytes:
+        """Not there: the library does not give its cache."""
+        raise EngineError("The engine ctransformers cannot save its cache.")
+
+    def restore(self, state: bytes) -> None:
+        """Not there: the library does not take a cache."""
+        raise EngineError("The engine ctransformers cannot restore a cache.")
 
     def set_threads(self, threads: int) -> None:
         """Use this many threads from the next evaluation on."""
@@ -86,6 +98,9 @@ class CTransformers:
 
     def abort(self) -> None:
         """Do nothing: the library cannot stop a running evaluation."""
+
+    def resume(self) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Free the model."""

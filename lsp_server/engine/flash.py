@@ -1,0 +1,56 @@
+"""Attention in one fused step ("flash") or in several: which is faster depends on the model, the processor and the
+build of llama.cpp, so it is tried once for a model file and remembered.
+
+Small models only: for large ones attention is a few percent of the work at the lengths that completion asks for, and
+trying takes seconds. Knows no request.
+"""
+
+import time
+
+from lsp_server.base.notebook import Notebook
+from lsp_server.engine.backends import llama_api
+from lsp_server.engine.backends.llama_cpp import LlamaCpp
+
+#: Largest model that is tried, in weights; with it trying takes a second or two.
+_LARGEST = 100_000_000
+
+#: What is timed: tokens that stand in the cache, more in one batch behind them, and single ones behind these. About
+#: what a completion evaluates when its prompt has changed a little.
+_DEPTH, _MORE, _SINGLE = 256, 64, 32
+
+_KEPT = Notebook("flash.json", bool)
+
+
+def known(sha256: str) -> bool | None:
+    """What was found for a model file earlier; ``None`` when it has not been tried."""
+    return _KEPT.read().get(_key(sha256))
+
+
+def settle(engine: LlamaCpp, sha256: str) -> None:
+    """Try both with a model that is small enough, take the faster, and remember it. The cache is empty afterwards.
+
+    Raises:
+        EngineError: the model cannot be evaluated.
+    """
+    if engine.parameters > _LARGEST or engine.context < _DEPTH + _MORE + _SINGLE:
+        return
+    faster = min((False, True), key=lambda flash: _cost(engine, flash))
+    engine.use_flash(faster)
+    _KEPT.write({**_KEPT.read(), _key(sha256): faster})
+
+
+def _key(sha256: str) -> str:
+    return f"{sha256} {llama_api.BUILD}"
+
+
+def _cost(engine: LlamaCpp, flash: bool) -> float:
+    """Processor time of this thread, which other programs do not lengthen much (s)."""
+    engine.use_flash(flash)
+    ids = [token % engine.vocabulary for token in range(_DEPTH + _MORE)]
+    engine.evaluate(ids[:_DEPTH], 0)
+    engine.evaluate(ids[:1], _DEPTH)
+    begun = time.thread_time()
+    engine.evaluate(ids[_DEPTH:], _DEPTH)
+    for token in ids[:_SINGLE]:
+        engine.evaluate([token], engine.evaluated)
+    return time.thread_time() - begun
