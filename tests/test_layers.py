@@ -139,7 +139,8 @@ def test_the_server_does_not_load_the_index() -> None:
 
 
 def test_pure_layers_do_not_touch_the_world() -> None:
-    """context (but for loading grammars), prompt and filters read no disk, no clock, no log, and never wait."""
+    """context and prompt (but for loading grammars and families, which are data) and filters read no disk, no clock, no
+    log, and never wait."""
     forbidden = {"os", "time", "logging", "asyncio", "pathlib", "threading", "subprocess"}
     for path in FILES:
         own = name_of(path)

@@ -2,14 +2,16 @@
 
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from lsp_server.base.config import Config
 from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion import startup
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
-from lsp_server.engine.messages import Finished, Step, Written
+from lsp_server.engine.messages import Finished, Step, Stop, Written
 from lsp_server.models import store
 
 URI = "file:///a/b.py"
@@ -21,9 +23,11 @@ class Saying:
     def __init__(self, finished: Finished) -> None:
         self.finished = finished
         self.asked = 0
+        self.stop: Stop | None = None
 
-    async def complete(self, *_arguments: Any) -> Finished:
+    async def complete(self, _parts: Any, stop: Stop, *_arguments: Any) -> Finished:
         self.asked += 1
+        self.stop = stop
         return self.finished
 
     def remember(self, document: str, pieces: tuple[str, ...]) -> None:
@@ -102,3 +106,31 @@ async def test_typing_along_the_second_best_asks_the_model() -> None:
     assert worker.asked == 1
     await ask(both, head + "be")
     assert worker.asked == 2
+
+
+async def test_a_users_model_is_asked_in_its_own_way() -> None:
+    """One that was not trained to fill in the middle writes no blocks; one that names no languages knows all."""
+    asking = session(written(" return value", -0.1))
+    assert asking.model is not None
+    for template, kind in (("offhand", "block"), ("plain", "line")):
+        manifest = msgspec.structs.replace(asking.model.manifest, template=template, languages=())
+        asking.model = msgspec.structs.replace(asking.model, manifest=manifest)
+        asking.cache.clear()
+        _, trace = await ask(asking, "def f(value):", invoked=True)
+        stop = cast("Saying", asking.worker).stop
+        assert stop is not None
+        assert stop.kind == kind
+        assert trace.features["known_language"] == 1.0
+
+
+async def test_a_model_of_an_unknown_family_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, with what to do, and not at every key; the memory then answers alone."""
+    monkeypatch.setattr(startup, "WorkerClient", lambda load, **_more: load)
+    starting = Session(Config())
+    model = store.find("bundled")
+    strange = msgspec.structs.replace(
+        model, manifest=msgspec.structs.replace(model.manifest, template="gwen")
+    )
+    await startup.start_engine(starting, lambda: None, strange)
+    assert "template 'gwen' is unknown" in starting.trouble
+    assert cast("Any", starting.worker).engine == "memory"

@@ -130,7 +130,7 @@ def _follow(
         for start in range(min(common(ids, decoder.cached), len(ids) - 1), len(ids), _CHUNK):
             logits = decoder.evaluate(ids[start : start + _CHUNK], start)
         network = decoder.network(logits)
-        matches = view.matches(ids)
+        matches = view.matches(decoder.read(ids))
         tokens, offers = np.unique(matches.tokens, return_inverse=True)
         allowed = decoder.tokenizer.allowed(typed) if typed else None
         yield Seen(

@@ -13,6 +13,7 @@ from lsp_server.engine.client import WorkerClient, without_model
 from lsp_server.engine.messages import Load
 from lsp_server.models import choosing, store
 from lsp_server.models.store import Model
+from lsp_server.prompt.families import family
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +63,9 @@ def _without_model(session: Session, on_state: Callable[[], None]) -> None:
 
 
 def _checked(which: Model | str) -> Model:
-    """A model, or the one of that name, its files verified before native code reads them."""
+    """A model, or the one of that name, its files verified before native code reads them; it can be asked."""
     model = choosing.find(which) if isinstance(which, str) else which
+    family(model.manifest.template)
     store.verify(model)
     return model
 

@@ -150,7 +150,7 @@ class Decoder:
         if not len(candidates):
             return []
         network = self.network(logits)
-        matches = view.matches(self._read())
+        matches = view.matches(self.read(self.cached))
         probabilities = self._mixture.mix(network, matches, familiar)
         offered = probabilities[candidates]
         total = float(offered.sum())
@@ -167,11 +167,12 @@ class Decoder:
             if offered[index] > 0
         ]
 
-    def _read(self) -> list[int]:
-        """What the memory sees: the text before the place, without what a prompt has between its lines and the
-        beginning of the cursor's (of the last prompt that was asked for)."""
+    def read(self, ids: list[int]) -> list[int]:
+        """What the memory goes by of the ids of a prompt, the last that ``prompt_ids`` was asked for, and of those
+        behind it: the end of the text before the place, without what stands between the lines above and the cursor's.
+        """
         above, behind = self._seam
-        return self.cached[max(0, above - REACH) : above] + self.cached[behind:] if behind else self.cached
+        return ids[max(0, above - REACH) : above] + ids[behind:] if behind else ids
 
     def network(self, logits: Logits) -> npt.NDArray[np.float64]:
         """The network's distribution over the tokens that may be said."""

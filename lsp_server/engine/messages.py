@@ -70,7 +70,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 class Complete(msgspec.Struct, frozen=True, tag="complete"):
     """Complete a prompt; answered by any number of ``Partial`` and one ``Finished``.
 
-    The last part is the text before the cursor: its last pre-token is healed.
+    The last part is the text before the cursor, or what of it is on the cursor's line: its last pre-token is healed.
 
     Attributes:
         id: chosen by the client, unique among its running requests.

@@ -212,7 +212,7 @@ class _Writer:
         self._literal = ""
 
     def write(self, layout: str, texts: dict[str, Part]) -> None:
-        """Follow a row's ``prompt`` or ``file``; ``texts`` is what its slots stand for, but for what is about the file."""
+        """Follow a row's ``prompt`` or ``file``; ``texts``: what its slots stand for, but those about the file."""
         done, filled = 0, False
         for item in ITEM.finditer(layout):
             self._say(layout[done : item.start()], filled)

@@ -8,50 +8,35 @@ import msgspec
 
 from lsp_server.completion.types import Candidate, Surroundings
 
-#: From the model cards and tokenizer files of Qwen2.5-Coder, StarCoder 1 and 2, CodeLlama, DeepSeek-Coder,
-#: Codestral, CodeGemma, Granite Code, Stable Code, Llama 3 and ChatML. Not ``<s>``, ``<pad>``, ``<unk>``,
-#: ``<eos>``, which people write themselves, in HTML and in code about models.
+#: Of all families of ``prompt.families`` (a test compares them), of Llama 3 and of ChatML.
 _WELL_KNOWN = (
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "<|fim_prefix|>",
-    "<|fim_suffix|>",
-    "<|fim_middle|>",
-    "<|fim_pad|>",
-    "<|repo_name|>",
-    "<|file_sep|>",
-    "<|file_separator|>",
-    "<|cursor|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|EOT|>",
-    "<fim_prefix>",
-    "<fim_suffix>",
-    "<fim_middle>",
-    "<fim_pad>",
-    "<fim-prefix>",
-    "<fim-suffix>",
-    "<fim-middle>",
-    "<file_sep>",
-    "<repo_name>",
-    "<reponame>",
-    "<filename>",
-    "<gh_stars>",
-    "<PRE>",
-    "<SUF>",
-    "<MID>",
-    "<EOT>",
-    "[PREFIX]",
-    "[SUFFIX]",
-    "[MIDDLE]",
-    "<\uff5cfim\u2581begin\uff5c>",
-    "<\uff5cfim\u2581hole\uff5c>",
-    "<\uff5cfim\u2581end\uff5c>",
-    "<\uff5cbegin\u2581of\u2581sentence\uff5c>",
-    "<\uff5cend\u2581of\u2581sentence\uff5c>",
+    *(
+        "<|endoftext|>",
+        "<|end_of_text|>",
+        "<|fim_prefix|>",
+        "<|fim_suffix|>",
+        "<|fim_middle|>",
+        "<|fim_pad|>",
+    ),
+    *("<|repo_name|>", "<|file_sep|>", "<|file_separator|>", "<|filename|>", "<|reponame|>", "<|cursor|>"),
+    *("<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|EOT|>", "<|end|>"),
+    *("<|system|>", "<|user|>", "<|assistant|>", "<|observation|>", "<start_of_turn>", "<end_of_turn>"),
+    *("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>"),
+    *("<fim-prefix>", "<fim-suffix>", "<fim-middle>", "<fim-pad>"),
+    *("<file_sep>", "<repo_name>", "<reponame>", "<filename>", "<gh_stars>"),
+    *("<PRE>", "<SUF>", "<MID>", "<EOT>", "[PREFIX]", "[SUFFIX]", "[MIDDLE]"),
+    *("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>", "[gMASK]", "<sop>"),
+    *("<|prefix|>", "<|suffix|>", "<|middle|>", "<|mask:0|>", "<|mask:1|>", "<|endofmask|>", "<|/ file"),
+    *("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>", "<[PAD\u2581TOKEN]>", "<[SEP\u2581TOKEN]>"),
+    *("<[begin\u2581of\u2581sentence]>", "<[end\u2581of\u2581sentence]>"),
+    *("<\uff5cfim\u2581begin\uff5c>", "<\uff5cfim\u2581hole\uff5c>", "<\uff5cfim\u2581end\uff5c>"),
+    *("<\uff5cbegin\u2581of\u2581sentence\uff5c>", "<\uff5cend\u2581of\u2581sentence\uff5c>"),
     "</s>",
 )
+
+#: What people write themselves, in HTML and in code about models. A model that has a token of such a name ends at it;
+#: spelt out in characters it is text.
+_WRITTEN = frozenset(("<s>", "<pad>", "<unk>", "<eos>", "<bos>", "<mask>"))
 
 #: The end of the text may be the beginning of a token, where the deadline came in its middle. Fewer
 #: characters than these are ordinary code ("<|" is an operator in some languages).
@@ -72,7 +57,7 @@ def _cut(text: str, tokens: tuple[str, ...]) -> int:
 
 def apply(candidate: Candidate, around: Surroundings) -> Candidate | str:
     """Cut at the first special token, also at one that the end of the text has cut short."""
-    tokens = (*(token for token in around.special_tokens if token), *_WELL_KNOWN)
+    tokens = (*(token for token in around.special_tokens if token and token not in _WRITTEN), *_WELL_KNOWN)
     text = candidate.text
     while (place := _cut(text, tokens)) < len(text):
         text = text[:place]

@@ -8,7 +8,7 @@ Reads this folder, once for each family that is asked for, and nothing else. Doe
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import resources
 from typing import Annotated
@@ -40,15 +40,8 @@ _ENDS = (
     *("<\uff5cend\u2581of\u2581sentence\uff5c>", "<[end\u2581of\u2581sentence]>"),
 )
 
-#: Names by which a GGUF's metadata has the three tokens, older ones included, and the roles that they have here.
-_METADATA = {
-    "fim_pre_token_id": "prefix",
-    "fim_suf_token_id": "suffix",
-    "fim_mid_token_id": "middle",
-    "prefix_token_id": "prefix",
-    "suffix_token_id": "suffix",
-    "middle_token_id": "middle",
-}
+#: Roles whose tokens a model file's metadata must not contradict.
+_HOLE = ("prefix", "suffix", "middle")
 
 
 class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,6 +120,9 @@ class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"unknown or twice there: {', '.join(sorted(unknown)) or self.prompt}")
         if not self.prompt.endswith(("{before}", "{line}")) or ("above" in slots) != ("line" in slots):
             raise ValueError("a prompt ends with {before}, or has {above} and ends with {line}")
+        used = {self.tokens[role] for role in roles}
+        if not all(used <= {*one.has} for one in self.vocabularies):
+            raise ValueError("a vocabulary of this family may lack a token of its prompt")
         if not inside or not self.file.endswith(("{text}", "{commented}", "{text}<file>")):
             raise ValueError("a piece of a file ends with its text")
 
@@ -192,8 +188,8 @@ def identify(
         architecture: ``general.architecture``.
         bos, eos, eot: ids that the metadata names.
         add_bos: every text begins with ``bos`` (``tokenizer.ggml.add_bos_token``).
-        fim: ids that the metadata names for filling in the middle, by the last part of their key
-            (``fim_pre_token_id``). A family of which they contradict a token is not the right one.
+        fim: role (``prefix``, ``suffix``, ``middle``) to the id that the metadata names. A family that has another
+            token in one of these roles is not the right one.
         control: texts of all tokens that the vocabulary itself marks as special; none is ever shown.
 
     Returns:
@@ -217,13 +213,9 @@ def _best(tokens: Mapping[str, int], architecture: str, fim: Mapping[str, int]) 
     fitting: list[tuple[tuple[bool, int], str]] = []
     for name in names():
         row = family(name)
-        if name != PLAIN and not any(_contradicted(row, tokens, fim)):
+        contradicted = any(
+            role in fim and role in row.tokens and tokens.get(row.tokens[role]) != fim[role] for role in _HOLE
+        )
+        if name != PLAIN and not contradicted:
             fitting += [(one.weight, name) for one in row.vocabularies if one.fits(tokens, architecture)]
     return max(fitting)[1] if fitting else PLAIN
-
-
-def _contradicted(row: Family, tokens: Mapping[str, int], fim: Mapping[str, int]) -> Iterator[bool]:
-    for key, token in fim.items():
-        role = _METADATA.get(key.rpartition(".")[2], "")
-        if role in row.tokens:
-            yield tokens.get(row.tokens[role]) != token
