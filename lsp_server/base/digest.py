@@ -1,6 +1,5 @@
 """The fingerprint of a file. Does not know what it is compared with."""
 
-import contextlib
 import hashlib
 import os
 import time
@@ -8,10 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
-from lsp_server.base import atomic
-from lsp_server.base.paths import state_dir
+from lsp_server.base.notebook import Notebook
 
 #: Read at a time, in bytes: a model of gigabytes must not be held in memory for this.
 _BLOCK = 1 << 20
@@ -24,6 +20,8 @@ _SETTLED_S = 3.0
 
 #: Files that are remembered.
 _REMEMBERED = 64
+
+_KEPT = Notebook("hashes.json", str)
 
 
 def sha256(path: Path, on_progress: Callable[[int], None] = lambda done: None) -> str:
@@ -64,31 +62,18 @@ def remembered(path: Path) -> str:
         if before.st_size < _LARGE:
             return _sha256(file)
         entry = _entry(path, before)
-        known = _read()
+        known = _KEPT.read()
         if entry in known:
             return known[entry]
         digest = _sha256(file)
         after = os.fstat(file.fileno())
     settled = time.time() - max(after.st_mtime, after.st_ctime) > _SETTLED_S
     if settled and _entry(path, after) == entry:
-        others = [(name, value) for name, value in _read().items() if not name.startswith(f"{path}:")]
-        kept = dict([*others[-_REMEMBERED + 1 :], (entry, digest)])
-        with contextlib.suppress(OSError):  # then it is read again next time
-            atomic.write(_path(), msgspec.json.encode(kept))
+        others = [(name, value) for name, value in _KEPT.read().items() if not name.startswith(f"{path}:")]
+        _KEPT.write(dict([*others[-_REMEMBERED + 1 :], (entry, digest)]))
     return digest
 
 
 def _entry(path: Path, about: os.stat_result) -> str:
     parts = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
     return f"{path}:" + ":".join(map(str, parts))
-
-
-def _path() -> Path:
-    return state_dir() / "hashes.json"
-
-
-def _read() -> dict[str, str]:
-    try:
-        return msgspec.json.decode(_path().read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return {}  # absent, unreadable or damaged: it can be lost

@@ -114,6 +114,7 @@ def _settings() -> Check:
 def _model() -> list[Check]:
     from lsp_server.cli import local
     from lsp_server.models import choosing, store
+    from lsp_server.models.about import short
 
     try:
         model = choosing.find(local.settings().model)
@@ -122,7 +123,7 @@ def _model() -> list[Check]:
         return [Check("model", "error", str(error), "'offhand models list' shows which there are.")]
     manifest = model.manifest
     about = (
-        f"{manifest.parameters / 1e6:.3g} M parameters" if manifest.parameters else "",
+        f"{short(manifest.parameters)} parameters" if manifest.parameters else "",
         manifest.quantisation,
         f"prompts of the family '{manifest.template}'",
         f"{manifest.model.bytes / 1e6:.1f} MB",
@@ -151,7 +152,9 @@ async def _engine() -> list[Check]:
         f"{found.prompt_speed:.0f} prompt tokens/s, {found.speed:.0f} tokens/s, {found.rss_mb:.0f} MB"
     )
     if found.speed < _SLOW:
-        advice = "Slow: close other programs, or let 'offhand models use auto' choose a model that is quick here."
+        advice = (
+            "Slow: close other programs, or let 'offhand models use auto' choose a model that is quick here."
+        )
         return [Check("engine", "warning", text, advice)]
     return [Check("engine", "ok", text)]
 

@@ -43,6 +43,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     """Print every model of the store; the one in use is marked."""
     from lsp_server.cli import local
     from lsp_server.models import store
+    from lsp_server.models.about import short
 
     models, problems = store.installed()
     setting = local.settings().model
@@ -66,7 +67,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     for row in rows:
         cells = (
             f"{'*' if row['in_use'] else ' '} {row['name']:<24}",
-            f"{_millions(row['parameters']):>7}",
+            f"{short(row['parameters']) or '-':>7}",
             f"{row['quantisation'] or '-':<8}",
             f"{row['megabytes']:>7.0f} MB",
             f"{row['family']:<12}",
@@ -96,7 +97,7 @@ def _row(model: "Model", chosen: str | None) -> dict[str, Any]:
         "in_use": manifest.name == chosen,
         "shipped": model.shipped,
         "parameters": manifest.parameters,
-        "quantisation": manifest.quantisation,
+        "quantisation": manifest.quantisation or _quantisation(model),
         "family": manifest.template,
         "megabytes": round(manifest.model.bytes / 1e6, 1),
         "context": manifest.context_length,
@@ -109,10 +110,15 @@ def _row(model: "Model", chosen: str | None) -> dict[str, Any]:
     }
 
 
-def _millions(parameters: int) -> str:
-    if not parameters:
-        return "-"
-    return f"{parameters / 1e9:.2f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"
+def _quantisation(model: "Model") -> str:
+    """Of a model whose manifest does not say it."""
+    from lsp_server.models import gguf
+    from lsp_server.models.about import quantisation
+
+    try:
+        return quantisation(gguf.read(model.model_file))
+    except ModelError:
+        return ""
 
 
 def run_info(arguments: argparse.Namespace) -> int:
@@ -251,5 +257,7 @@ def run_remove(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"removed": str(folder), "was_in_use": in_use}))
         return 0
-    print(f"Removed {folder}." + (f" It was in use: the settings have '{store.BUNDLED}' now." if in_use else ""))
+    print(
+        f"Removed {folder}." + (f" It was in use: the settings have '{store.BUNDLED}' now." if in_use else "")
+    )
     return 0

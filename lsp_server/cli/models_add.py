@@ -3,20 +3,17 @@
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsp_server.base.errors import ModelError, OffhandError
+from lsp_server.cli.progress import Progress
 
 if TYPE_CHECKING:
     from lsp_server.models.adding import Examined
     from lsp_server.models.probe import Probe
     from lsp_server.models.vocabulary import Vocabulary
     from lsp_server.prompt.families import Identity
-
-#: Progress is shown of what takes longer than the first, and so often (s).
-_SILENT_S, _PACE_S = 1.0, 0.5
 
 #: Names by which ``prompt.families`` takes what a file says of the three tokens.
 _FIM = {"prefix": "fim_pre_token_id", "suffix": "fim_suf_token_id", "middle": "fim_mid_token_id"}
@@ -48,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from lsp_server.completion.asking import capacity_of
     from lsp_server.models import adding, store
+    from lsp_server.models.about import short
 
     examined = examine(arguments.file, arguments.template)
     needed, free = _memory(examined)
@@ -71,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     about = examined.about
     print(
-        f"Added '{name}': {about.name or about.architecture}, {about.parameters / 1e6:.0f} M parameters, "
+        f"Added '{name}': {about.name or about.architecture}, {short(about.parameters)} parameters, "
         f"{about.quantisation}, asked as the family '{examined.template}'"
         + (f", licence {about.licence}" if about.licence else ", licence not stated")
         + (f", by {about.author}." if about.author else ".")
@@ -125,8 +123,8 @@ def _identify(words: "Vocabulary", architecture: str, template: str) -> "Identit
     row = families.family(template)
     if missing := [text for text in row.tokens.values() if text not in tokens]:
         raise ModelError(
-            f"The model has no token {', '.join(missing)}, which the family '{template}' is asked with. Leave --template "
-            f"out: its vocabulary is that of '{found.template}'."
+            f"The model has no token {', '.join(missing)}, which the family '{template}' is asked with. Leave "
+            f"--template out: its vocabulary is that of '{found.template}'."
         )
     own = [text for text in (*row.tokens.values(), *row.ends) if text in tokens]
     return msgspec.structs.replace(
@@ -164,36 +162,3 @@ def agreed(question: str) -> bool:
     if not sys.stdin.isatty():
         return True
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-
-
-class Progress:
-    """A line on stderr for what takes long, and nothing for what does not."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._begun = self._shown = time.monotonic()
-        self._written = False
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def show(self, done: int, all: int) -> None:
-        """Say how far it is, not too often.
-
-        Args:
-            done, all: bytes.
-        """
-        now = time.monotonic()
-        if now - self._begun < _SILENT_S or now - self._shown < _PACE_S:
-            return
-        self._shown, self._written = now, True
-        left = (now - self._begun) * (all - done) / max(done, 1)
-        end = "\r" if sys.stderr.isatty() else "\n"
-        text = f"{self._what}: {done / max(all, 1):4.0%}, about {left:.0f} s left"
-        print(f"{text:<50}", end=end, file=sys.stderr, flush=True)
-
-    def __exit__(self, *exception: object) -> None:
-        if self._written and sys.stderr.isatty():
-            print(" " * 50, end="\r", file=sys.stderr, flush=True)
-
-

@@ -137,5 +137,3 @@ def fits(model: "Model", tokens: int) -> tuple[float, float]:
 
     needed = memory(gguf.read(model.model_file), tokens)
     return needed / 1e6, psutil.virtual_memory().available / 1e6
-
-

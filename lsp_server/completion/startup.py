@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 
-from lsp_server.base.errors import OffhandError
+from lsp_server.base.errors import EngineError, ModelError, OffhandError
 from lsp_server.completion.asking import context_of
 from lsp_server.completion.remember import learn
 from lsp_server.completion.session import Session
@@ -44,22 +44,29 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
         except OffhandError as error:
             session.trouble = str(error)
             logger.warning("%s", error)
-            _without_model(session, on_state)
+            await _without_model(session, on_state)
         for document in session.documents:
             learn(session, document)
         session.started.set()
     on_state()
 
 
-def _without_model(session: Session, on_state: Callable[[], None]) -> None:
-    """Let the memory answer alone, with the tokens of the model that ships, if that is whole at least."""
+async def _without_model(session: Session, on_state: Callable[[], None]) -> None:
+    """Let the model that ships answer; if it was that one, or it is not whole, the memory alone with its tokens."""
     try:
-        session.model = store.find("bundled")
+        session.model = store.find(store.BUNDLED)
     except OffhandError:
         session.model = None
-    else:
+        return
+    try:
+        if session.config.model == store.BUNDLED:
+            raise ModelError(session.trouble)
+        await asyncio.get_running_loop().run_in_executor(None, _checked, session.model)
+        load = load_message(session, session.model)
+        session.trouble += f" Until then '{store.BUNDLED}' is used."
+    except OffhandError:
         load = without_model(load_message(session, session.model))
-        session.worker = WorkerClient(load, on_state=on_state)
+    session.worker = WorkerClient(load, on_state=on_state)
 
 
 def _checked(which: Model | str) -> Model:
@@ -79,9 +86,18 @@ async def stop_engine(session: Session) -> None:
 
 
 def load_message(session: Session, model: Model) -> Load:
-    """What the worker is told to load."""
+    """What the worker is told to load.
+
+    Raises:
+        EngineError: the engine of the settings must not see this model.
+    """
     manifest = model.manifest
     engine, otherwise = engines(session.config.engine, manifest.architecture, model.shipped)
+    if engine == "ctransformers" and manifest.imported:
+        raise EngineError(
+            f"The engine 'ctransformers' is given no model that was added, such as '{manifest.name}': its reader is "
+            "old and crashes on bad files. Set 'engine' to \"auto\"."
+        )
     return Load(
         engine=engine,
         otherwise=otherwise,

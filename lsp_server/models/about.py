@@ -117,3 +117,12 @@ def _number(header: Header, name: str) -> int:
     if isinstance(value, Array):
         return max((one for one in value.values if isinstance(one, int)), default=0)
     return value if isinstance(value, int) else 0
+
+
+def short(parameters: int) -> str:
+    """A number of weights for people; empty if it is not known."""
+    if not parameters:
+        return ""
+    if parameters < 1e6:
+        return f"{parameters / 1e3:.0f} k"
+    return f"{parameters / 1e9:.2f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"

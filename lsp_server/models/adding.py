@@ -120,7 +120,9 @@ def name_of(path: Path) -> str:
     return name or "model"
 
 
-def add(examined: Examined, name: str, *, link: bool, on_progress: Progress = lambda done, all: None) -> Model:
+def add(
+    examined: Examined, name: str, *, link: bool, on_progress: Progress = lambda done, all: None
+) -> Model:
     """Put a file into the store.
 
     Args:
@@ -151,7 +153,9 @@ def add(examined: Examined, name: str, *, link: bool, on_progress: Progress = la
         else:
             digest = copying.copy(source, folder / _MODEL, on_progress)
         if _stamp(source) != examined.stamp:
-            raise ModelError(f"{source} changed while it was added. Wait until it is complete, and try again.")
+            raise ModelError(
+                f"{source} changed while it was added. Wait until it is complete, and try again."
+            )
         atomic.write(folder / _TOKENIZER, examined.tokenizer)
         manifest = _manifest(examined, name, digest, str(source) if link else "")
         atomic.write(folder / FILE, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
@@ -166,7 +170,9 @@ def add(examined: Examined, name: str, *, link: bool, on_progress: Progress = la
 
 def _check_name(name: str, folder: Path) -> None:
     if name == AUTO or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise ModelError(f"'{name}' cannot be a model's name. Give another with --name: letters, digits, . _ -")
+        raise ModelError(
+            f"'{name}' cannot be a model's name. Give another with --name: letters, digits, . _ -"
+        )
     taken = [model for model in store.installed()[0] if model.manifest.name == name]
     if taken or (folder / FILE).exists():
         raise ModelError(

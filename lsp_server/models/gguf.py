@@ -76,11 +76,18 @@ class Tensor(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """A sound header."""
+    """A sound header.
+
+    Attributes:
+        entries: of each key where it stands in the file with its value: first byte, and the one behind the last.
+        data: where the tensors' data begin, from the start of the file.
+    """
 
     version: int
     metadata: dict[str, Value]
     tensors: tuple[Tensor, ...]
+    entries: dict[str, tuple[int, int]]
+    data: int
 
     @property
     def architecture(self) -> str:
@@ -212,13 +219,16 @@ def _header(reader: _Reader, keep: Collection[str]) -> Header:
     key_count = reader.count(_MAX_KEYS, "metadata keys")
 
     metadata: dict[str, Value] = {}
+    entries: dict[str, tuple[int, int]] = {}
     for _ in range(key_count):
+        begin = reader.position
         key = reader.string(_MAX_KEY)
         if not key or key in metadata:
             raise Unsound(
                 f"the metadata key '{key}' stands there twice" if key else "a metadata key is empty"
             )
         metadata[key] = _value(reader, key, key in keep)
+        entries[key] = begin, reader.position
     keys.check(metadata, tensor_count)
 
     alignment = metadata.get("general.alignment", 32)
@@ -226,7 +236,7 @@ def _header(reader: _Reader, keep: Collection[str]) -> Header:
         raise Unsound("its 'general.alignment' is not a power of two from 8 to 4096")
     tensors = _tensors(reader, tensor_count, alignment)
     _check_vocabulary_size(metadata, tensors)
-    return Header(version, metadata, tensors)
+    return Header(version, metadata, tensors, entries, aligned(reader.position, alignment))
 
 
 def _check_beginning(beginning: bytes) -> None:
@@ -304,7 +314,7 @@ def _tensors(reader: _Reader, count: int, alignment: int) -> tuple[Tensor, ...]:
     tensors = tuple(_tensor(reader, alignment) for _ in range(count))
     if len({tensor.name for tensor in tensors}) != count:
         raise Unsound("it has two tensors of the same name")
-    room = reader.size - -(-reader.position // alignment) * alignment
+    room = reader.size - aligned(reader.position, alignment)
     expected = 0
     for tensor in tensors:
         if tensor.offset + tensor.bytes > room:
@@ -315,8 +325,13 @@ def _tensors(reader: _Reader, count: int, alignment: int) -> tuple[Tensor, ...]:
             )
         if tensor.offset != expected:
             raise Unsound(f"the tensor '{tensor.name}' overlaps another one, or leaves a gap")
-        expected += -(-tensor.bytes // alignment) * alignment
+        expected += aligned(tensor.bytes, alignment)
     return tensors
+
+
+def aligned(place: int, alignment: int) -> int:
+    """The next place that is a multiple of the alignment, in bytes."""
+    return -(-place // alignment) * alignment
 
 
 def _tensor(reader: _Reader, alignment: int) -> Tensor:
