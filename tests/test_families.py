@@ -4,22 +4,28 @@ import json
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 from cases import Case, parametrize
 from hypothesis import given
 from hypothesis import strategies as st
 from shapes import identity, shapes, tokenizer, vocabulary
+from synthetic import write_gguf
 
 from lsp_server.base.errors import ModelError
+from lsp_server.base.neutral import neutralise
 from lsp_server.base.parts import Part
 from lsp_server.base.text import split_lines
 from lsp_server.completion.filters import special_tokens
 from lsp_server.completion.types import Candidate, Surroundings
 from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
+from lsp_server.engine.decoding import complete
+from lsp_server.engine.messages import Complete, Stop
+from lsp_server.models import gguf
+from lsp_server.models.vocabulary import read
 from lsp_server.prompt import families
 from lsp_server.prompt.families import Identity, identify
-from lsp_server.prompt.neutral import neutralise
 from lsp_server.prompt.render import About, budget, render
 from lsp_server.prompt.window import Window, window
 
@@ -99,6 +105,14 @@ def test_whatever_asks_or_ends_is_an_end(name: str) -> None:
         "<|im_end|>",
     }
     assert set(found.end_tokens) >= ends & {*shape.special, *shape.literal}
+
+
+def test_a_files_name_says_nothing(tmp_path: Path) -> None:
+    """A StarCoder that somebody called Qwen is asked as a StarCoder."""
+    path = tmp_path / "qwen2.5-coder-0.5b.gguf"
+    write_gguf(path, vocabulary(shapes()["starcoder"]), "starcoder", width=8)
+    architecture = gguf.read(path).metadata["general.architecture"]
+    assert identity(read(path), str(architecture)).template == "starcoder"
 
 
 def test_every_family_is_tested() -> None:
@@ -194,14 +208,29 @@ def test_what_is_left_of_the_cursor_goes_on_for_the_memory(decoders: Decoders) -
     """Where the line stands behind the token that asks for the middle, the memory sees it behind the lines above."""
     decoder = decoders[of_family("qwen")]
     encode = decoder.tokenizer.encode
-    decoder.memory.remember("old", [encode("import shop\ndef total(cart):\n    return price\n")])
+    decoder.memory.learn([("old", [encode("import shop\ndef total(cart):\n    return price\n")])])
     ids, typed = decoder.prompt_ids(asked("qwen", "import shop\ndef total(cart):\n<CURSOR>\nsum(item)\n"))
     assert not typed
     decoder.cached = ids
     row = decoder.engine.evaluate(ids, 0)
     (best, *_) = decoder.choices(row, typed, decoder.memory.view(""), 3)
+    decoder.memory.forget(["old"])
     assert decoder.tokenizer.bytes[best.token] == b"    "[: len(decoder.tokenizer.bytes[best.token])]
     assert best.match > 5
+
+
+@pytest.mark.parametrize("template", FAMILIES)
+@pytest.mark.parametrize("typed", ["", "    ", "    ret", "    return pri"])
+def test_a_line_is_completed(template: str, typed: str, decoders: Decoders) -> None:
+    """From prompt to text: what the memory has seen goes on where the cursor is, in a word and at a line's start; no
+    heading and no blank of the format is in it."""
+    decoder = decoders[of_family(template)]
+    seen = "def total(cart):\n    return price + 1\n\n"
+    decoder.memory.learn([("seen", [decoder.tokenizer.encode(seen * 3)])])
+    parts = asked(template, f"import shop\n\ndef total(cart):\n{typed}<CURSOR>\n\nx = 1\n")
+    finished = complete(decoder, Complete(1, parts, Stop(), 48, 10_000, "mine"))
+    decoder.memory.forget(["seen"])
+    assert typed + finished.text == "    return price + 1"
 
 
 def test_without_a_hole_the_text_behind_is_left_out() -> None:
@@ -246,20 +275,35 @@ def test_a_neutral_text_can_still_be_read() -> None:
     assert neutralise("a\n+++++ b", ["\n+++++ "]) == "ab"
 
 
-def test_a_damaged_row_is_refused() -> None:
-    """A slot or role that is not there, a prompt that something follows, and tokens that a vocabulary may lack are said
-    when the row is read."""
-    import msgspec
+_ROW = 'models = ""\nsource = ""\nvocabularies = []\ntokens = {}\nfile = "{text}"\nprompt = "%s"\n'
 
-    row = 'models = ""\nsource = ""\nvocabularies = []\ntokens = {}\nfile = "{text}"\nprompt = "%s"\n'
-    for prompt in ("<no>{before}", "{nothing}{before}", "{before}{behind}", "{above}{before}", "{line}", ""):
-        with pytest.raises(msgspec.ValidationError):
-            msgspec.toml.decode(row % prompt, type=families.Family)
-    assert msgspec.toml.decode(row % "a < b {before}", type=families.Family).prompt == "a < b {before}"
-    lacking = (row % "<a>{before}").replace("tokens = {}", "tokens = { a = 'x' }")
-    assert msgspec.toml.decode(lacking, type=families.Family).tokens == {"a": "x"}
+
+@pytest.mark.parametrize(
+    ("prompt", "fault"),
+    [
+        ("<no>{before}", "no"),
+        ("\\n{nothing}\\n{before}", "nothing"),
+        ("{path}{path}\\n{before}", "twice"),
+        ("\\n{before}{behind}", "ends with"),
+        ("{above}\\n{before}", "ends with"),
+        ("\\n{line}", "ends with"),
+        ("x {before}", "on its own"),
+        ("", "ends with"),
+    ],
+)
+def test_a_damaged_row_is_refused(prompt: str, fault: str) -> None:
+    """A slot or role that is not there, and a prompt that does not end at the cursor, are said when the row is read."""
+    with pytest.raises(msgspec.ValidationError, match=fault):
+        msgspec.toml.decode(_ROW % prompt, type=families.Family)
+
+
+def test_a_vocabulary_has_all_that_a_prompt_needs() -> None:
+    """A family is not told by less than it is asked with."""
+    row = (_ROW % "<a>{before}").replace("tokens = {}", "tokens = { a = 'x' }")
+    assert msgspec.toml.decode(row, type=families.Family).tokens == {"a": "x"}
     with pytest.raises(msgspec.ValidationError, match="lack"):
-        msgspec.toml.decode(lacking.replace("[]", "[{ has = ['y'] }]"), type=families.Family)
+        msgspec.toml.decode(row.replace("[]", "[{ has = ['y'] }]"), type=families.Family)
+    assert msgspec.toml.decode(_ROW % "a < b\\n{before}", type=families.Family).prompt == "a < b\n{before}"
 
 
 def test_an_unknown_family_is_named() -> None:

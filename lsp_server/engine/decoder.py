@@ -90,7 +90,9 @@ class Decoder:
         ids: list[int] = []
         above, self._seam = 0, (0, 0)
         for part in parts[:-1]:
-            ids += self._special(part) if part.special else limited(self.tokenizer.encode(part.text), part)
+            ids += (
+                self._special(part) if part.special else limited(self.tokenizer.encode_kept(part.text), part)
+            )
             if part.continued:
                 above = len(ids)
         if above:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,23 @@ _NEVER = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))
 
 #: Pre-tokens at the end of a text among which the stable start is sought.
 _LOOK_BACK = 3
+
+
+#: How far behind its beginning a prompt is kept as ids from key to key (characters), and how far it may grow before
+#: that is done anew.
+_MARGIN, _GROWTH = 400, 4000
+
+#: Texts whose ids are kept: the parts of a prompt that no key changes.
+_KEPT = 32
+
+
+class _Anchor(NamedTuple):
+    """A beginning of a text. Every text that goes on from it has the same ids first, and then, from ``place`` on, those
+    of its rest alone."""
+
+    text: str
+    place: int
+    ids: list[int]
 
 
 class Tokenizer:
@@ -76,6 +94,8 @@ class Tokenizer:
         self._longest = max(map(len, self._spellings), default=0)
         self._begun = {text[:size] for text in self._literal for size in range(1, len(text))}
         self._longest_begun = max(map(len, self._begun), default=0)
+        self._anchor = _Anchor("", 0, [])
+        self._encoded = lru_cache(maxsize=_KEPT)(self.encode)
         self.allowed = lru_cache(maxsize=256)(self._allowed)
 
     def _byte_table(self, path: Path) -> list[bytes]:
@@ -125,6 +145,10 @@ class Tokenizer:
         ids: list[int] = self._tokenizer.encode(_valid(text), add_special_tokens=False).ids
         return ids
 
+    def encode_kept(self, text: str) -> list[int]:
+        """The same for a text that comes again and again, as most parts of a prompt do."""
+        return list(self._encoded(text))
+
     def split_for_healing(self, text: str) -> tuple[list[int], bytes]:
         """Cut a text where its tokens no longer depend on what is typed next.
 
@@ -138,10 +162,20 @@ class Tokenizer:
             begins with ``text``, unless its last pre-token is longer than ``_MAX_HEALED`` tokens.
         """
         text = _valid(text)
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        anchor = self._anchor
+        if not text.startswith(anchor.text) or len(text) - len(anchor.text) > _GROWTH:
+            anchor = self._anchor = self._anchored(text[: max(0, len(text) - _MARGIN)])
+        rest = text[anchor.place :]
+        encoding = self._tokenizer.encode(rest, add_special_tokens=False)
         ids: list[int] = encoding.ids
-        cut = max(self._stable_start(text, encoding), len(ids) - _MAX_HEALED)
-        return ids[:cut], b"".join(self.bytes[token] for token in ids[cut:])
+        cut = max(self._stable_start(rest, encoding), len(ids) - _MAX_HEALED)
+        return anchor.ids + ids[:cut], b"".join(self.bytes[token] for token in ids[cut:])
+
+    def _anchored(self, text: str) -> _Anchor:
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        start = self._stable_start(text, encoding)
+        ids: list[int] = encoding.ids
+        return _Anchor(text, encoding.offsets[start][0] if start < len(ids) else 0, ids[:start])
 
     def _stable_start(self, text: str, encoding: tokenizers.Encoding) -> int:
         """Index of the first token of the last pre-token that begins where it does whatever is typed next."""

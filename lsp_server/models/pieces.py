@@ -5,6 +5,7 @@ become it, the highest score first (``llm_tokenizer_spm`` in llama.cpp's src/lla
 before that. Does not know JSON or files.
 """
 
+import re
 from collections.abc import Collection, Iterable
 
 from lsp_server.base.errors import ModelError
@@ -24,6 +25,8 @@ _CLASSES = {
     "sign": r"!-/:-@\[-\^`{-~",
     "other": rf"[^\x00-\x7f{SPACE}]",
 }
+
+_ACROSS_SPACE = re.compile(f"[A-Za-z]{SPACE}")
 
 
 def merges(vocabulary: Vocabulary, apart: Collection[int]) -> list[tuple[str, str]]:
@@ -71,8 +74,7 @@ def boundaries(texts: Iterable[str]) -> str:
     Returns:
         the expression; empty when pieces join everything.
     """
-    pairs = {text[place : place + 2] for text in texts for place in range(len(text) - 1)}
-    joined = {(_class(pair[0]), _class(pair[1])) for pair in pairs}
+    joined = _joined(texts)
     alternatives = []
     for left, before in _CLASSES.items():
         behind = "".join(after for right, after in _CLASSES.items() if (left, right) not in joined)
@@ -81,17 +83,25 @@ def boundaries(texts: Iterable[str]) -> str:
     return "|".join(alternatives)
 
 
-def remarks(vocabulary: Vocabulary, apart: Collection[int]) -> tuple[str, ...]:
+def remarks(vocabulary: Vocabulary) -> tuple[str, ...]:
     """What one should know of such a vocabulary, in whole sentences."""
+    found = []
     if len(set(vocabulary.scores)) * 2 < len(vocabulary.tokens):
-        return (
+        found.append(
             "Many tokens of the model have the same score, so some texts become other tokens than the model was "
-            "trained on.",
+            "trained on."
         )
-    pattern = boundaries(left + right for left, right in merges(vocabulary, apart))
-    if f"(?=[{_CLASSES['space']}" not in pattern:
-        return ("Tokens of the model reach across spaces: a long text takes longer, and so does each key.",)
-    return ()
+    if any(_ACROSS_SPACE.search(text) for text in vocabulary.tokens):
+        found.append(
+            "Tokens of the model reach across spaces: a long text takes longer, and so does each key."
+        )
+    return tuple(found)
+
+
+def _joined(texts: Iterable[str]) -> set[tuple[str, str]]:
+    """Classes of which some text has a character of the second right behind one of the first."""
+    pairs = {text[place : place + 2] for text in texts for place in range(len(text) - 1)}
+    return {(_class(pair[0]), _class(pair[1])) for pair in pairs}
 
 
 def _class(character: str) -> str:

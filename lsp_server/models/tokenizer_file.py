@@ -87,7 +87,7 @@ def remarks(vocabulary: Vocabulary) -> tuple[str, ...]:
                 "predict worse than it could.",
             )
         return ()
-    return pieces.remarks(vocabulary, _special(vocabulary, frozenset()))
+    return pieces.remarks(vocabulary)
 
 
 def _special(vocabulary: Vocabulary, names: Collection[str]) -> frozenset[int]:
@@ -139,11 +139,12 @@ def _split(pattern: str) -> dict[str, Any]:
 
 def _byte_level(vocabulary: Vocabulary, apart: frozenset[int]) -> dict[str, Any]:
     ids = {text: token for token, text in enumerate(vocabulary.tokens)}
+    lost = {-1, *apart}
     merges: dict[tuple[str, str], None] = {}
     for merge in vocabulary.merges:
         place = merge.find(" ", 1)
         left, right = merge[:place], merge[place + 1 :]
-        if place > 0 and left in ids and right in ids and ids.get(left + right, -1) not in {-1} | apart:
+        if place > 0 and left in ids and right in ids and ids.get(left + right, -1) not in lost:
             merges[left, right] = None
     cutting = CUTTINGS[
         vocabulary.pre if vocabulary.pre in CUTTINGS else _UNKNOWN if vocabulary.pre else _SILENT
@@ -163,7 +164,7 @@ def _byte_level(vocabulary: Vocabulary, apart: frozenset[int]) -> dict[str, Any]
 
 def _pieces(vocabulary: Vocabulary, apart: frozenset[int]) -> dict[str, Any]:
     merges = pieces.merges(vocabulary, apart)
-    pattern = pieces.boundaries(left + right for left, right in merges)
+    pattern = pieces.boundaries({left + right for left, right in merges})
     spaces = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": False}
     return {
         "pre_tokenizer": {

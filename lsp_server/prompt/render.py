@@ -7,7 +7,9 @@ the cursor's stand in the prefix's place, and what is left of the cursor on its 
 for the middle, as if the model had begun to write it. llama.vim asks so, whatever the model ("prompt" in ``llama#fim``,
 https://github.com/ggml-org/llama.vim, autoload/llama.vim): a hole that begins where a line does is what these models
 were trained on, and while one line is written only its own tokens are new. In a new line all that stands behind the
-lines above is read again, therefore such families say how few tokens of the text behind the cursor they want.
+lines above is read again, therefore such families say how few tokens of the text behind the cursor they want. (Forty
+lines typed key by key in a prompt of 1,500 tokens in Qwen's format: 1 new token a key, 108 in a new line, 99 % reused;
+with the whole prefix in front and a fifth of the prompt behind it, 387 a key and 74 %.)
 """
 
 from collections.abc import Sequence
@@ -202,8 +204,8 @@ def render(
 class _Writer:
     """Parts that are put together.
 
-    Literal text is tokenised together with the text behind it, as it was in training. Only line ends behind something
-    that is filled in are parts of their own, so that their tokens do not depend on it.
+    Literal text is tokenised together with the text behind it in its line, as it was in training. Line ends behind
+    something that is filled in are parts of their own, so that their tokens do not depend on it.
     """
 
     def __init__(self, row: Family, about: About, files: Sequence[tuple[str, Part]] = ()) -> None:
@@ -248,9 +250,13 @@ class _Writer:
                 self._flush()
                 self.parts.append(Part(ends, limit=len(ends)))
             literal = rest
+        if literal and self._literal.endswith("\n"):
+            self._flush()
         self._literal += literal
 
     def _text(self, part: Part) -> None:
+        if self._literal.endswith("\n"):
+            self._flush()
         limit = part.limit + _size(self._literal) if part.limit else 0
         self.parts.append(msgspec.structs.replace(part, text=self._literal + part.text, limit=limit))
         self._literal = ""

@@ -36,7 +36,9 @@ _WELL_KNOWN = (
 
 #: What people write themselves, in HTML and in code about models. A model that has a token of such a name ends at it;
 #: spelt out in characters it is text.
-_WRITTEN = frozenset(("<s>", "<pad>", "<unk>", "<eos>", "<bos>", "<mask>"))
+_WRITTEN = frozenset(
+    ("<s>", "<pad>", "<unk>", "<eos>", "<bos>", "<mask>", "[MASK]", "[PAD]", "[CLS]", "[SEP]", "[UNK]")
+)
 
 #: The end of the text may be the beginning of a token, where the deadline came in its middle. Fewer
 #: characters than these are ordinary code ("<|" is an operator in some languages).

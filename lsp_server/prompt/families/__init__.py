@@ -23,6 +23,9 @@ _Text = Annotated[str, Meta(min_length=1)]
 #: A special token by its role, or what is filled in.
 ITEM = re.compile(r"<(?P<token>[a-z_0-9]+)>|\{(?P<slot>[a-z]+)\}")
 
+#: What a prompt ends with: text of the document and no other, since its last pre-token is spelled anew.
+_LAST = re.compile(r"[>\n]\{(?:before|line)\}\Z")
+
 #: What may be filled in, see ``Family``.
 _PROMPT_SLOTS = frozenset(
     ("repository", "files", "path", "language", "comment", "behind", "before", "above", "line")
@@ -118,8 +121,8 @@ class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         unknown = {*slots} - _PROMPT_SLOTS | {*inside} - _FILE_SLOTS | roles - self.tokens.keys()
         if unknown or len(set(slots)) < len(slots):
             raise ValueError(f"unknown or twice there: {', '.join(sorted(unknown)) or self.prompt}")
-        if not self.prompt.endswith(("{before}", "{line}")) or ("above" in slots) != ("line" in slots):
-            raise ValueError("a prompt ends with {before}, or has {above} and ends with {line}")
+        if not _LAST.search(self.prompt) or ("above" in slots) != ("line" in slots):
+            raise ValueError("a prompt ends with {before}, or has {above} and ends with {line}, on its own")
         used = {self.tokens[role] for role in roles}
         if not all(used <= {*one.has} for one in self.vocabularies):
             raise ValueError("a vocabulary of this family may lack a token of its prompt")
