@@ -14,13 +14,21 @@ from tests.rawclient import ROOT
 SAMPLE = ROOT / "lsp_server" / "cli" / "sample" / "inventory.py"
 
 
-def offhand(home: Path, *arguments: str, status: int = 0, timeout: float = 120) -> str:
-    """Run the command from another folder, with a home of its own; return what it printed."""
+def offhand(home: Path, *arguments: str, status: int = 0, timeout: float = 120, packages: str = "") -> str:
+    """Run the command from another folder, with a home of its own; return what it printed.
+
+    ``packages`` is a folder whose packages count before those that are installed.
+    """
     home.mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "lsp_server.cli.main", *arguments],
         cwd=home,
-        env={**os.environ, "OFFHAND_HOME": str(home / "offhand"), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        env={
+            **os.environ,
+            "OFFHAND_HOME": str(home / "offhand"),
+            "PYTHONPATH": os.pathsep.join(filter(None, (packages, str(ROOT)))),
+            "NO_COLOR": "1",
+        },
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -127,6 +135,21 @@ def test_doctor_says_what_to_do(tmp_path: Path) -> None:
     out = offhand(tmp_path, "doctor", status=1)
     assert "not valid TOML" in out
     assert "Traceback" not in out
+
+
+@pytest.mark.slow
+def test_doctor_says_which_engine_stands_in(tmp_path: Path) -> None:
+    """Where llama.cpp's package is another version the bundled model runs in the old engine, and why is told."""
+    for name in ("xllamacpp", "llama_cpp_py_sync"):
+        about = tmp_path / "packages" / f"{name}-0.1.dist-info" / "METADATA"
+        about.parent.mkdir(parents=True)
+        about.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+    report = json.loads(offhand(tmp_path, "doctor", "--json", packages=str(tmp_path / "packages")))
+    (engine,) = (check for check in report["checks"] if check["name"] == "engine")
+    assert report["ok"]
+    assert engine["level"] == "warning"
+    assert engine["text"].startswith("ctransformers, 1 thread(s)")
+    assert "Version 0.1 of the package" in engine["advice"]
 
 
 def test_models_list(tmp_path: Path) -> None:

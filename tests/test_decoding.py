@@ -223,6 +223,26 @@ def test_cancelled_within_one_token() -> None:
     assert complete(decoder, complete_message(FILE * 6 + "def total(val")).text == "ues):"
 
 
+def test_an_evaluation_that_is_aborted_leaves_the_cache_right() -> None:
+    """Stopped in the middle of a prompt, the request is cancelled; the next one goes on from what had been done."""
+    decoder, engine = fake()
+    message = complete_message(FILE * 6 + "def total(val")
+    calls: list[int] = []
+
+    def cancelled() -> bool:  # asked right before an evaluation begins
+        calls.append(len(decoder.cached))
+        if len(calls) == 2:
+            engine.abort()
+        return False
+
+    finished = complete(decoder, message, cancelled=cancelled)
+    assert (finished.text, finished.reason, finished.error) == ("", "cancelled", "")
+    assert 0 < len(decoder.cached) == engine.evaluated == calls[1] < finished.prompt_tokens
+    engine.resume()
+    again = complete(decoder, message)
+    assert (again.text, again.reused_tokens) == ("ues):", calls[1])
+
+
 def test_a_deadline_gives_what_there_is() -> None:
     """Time over: a line keeps its whole words, and before the first token there is nothing."""
     decoder, _ = fake()

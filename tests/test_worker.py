@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,6 +138,20 @@ def test_cancel_reaches_running_and_waiting_requests() -> None:
         ]
         assert answers[0].tokens < 50
         assert answers[1].tokens == 0
+
+
+def test_cancelling_stops_what_is_being_evaluated() -> None:
+    """An evaluation of a minute ends too, and the next request is not hit by it."""
+    with started() as worker:
+        worker.load(load_message("fake", delay_ms=60_000.0))
+        worker.send(complete_message(FILE, id=1))
+        time.sleep(0.2)  # until it is being evaluated; if it is not yet, the request ends all the same
+        worker.send(Cancel(1), complete_message(FILE, id=2))
+        stopped = worker.finished()
+        assert (stopped.id, stopped.reason) == (1, "cancelled")
+        assert stopped.prompt_ms + stopped.decode_ms < 30_000
+        worker.send(Cancel(1), Cancel(2))
+        assert (worker.finished().id, worker.end()[0]) == (2, 0)
 
 
 def test_it_ends_with_its_stdin_even_while_it_computes() -> None:

@@ -141,6 +141,7 @@ async def _engine() -> list[Check]:
         begun = time.perf_counter()
         async with local.engine(local.settings()) as session:
             found = await probing.ask(session, (time.perf_counter() - begun) * 1_000)
+            note = session.worker.loaded.note if session.worker and session.worker.loaded else ""
     except OffhandError as error:
         return [
             Check(
@@ -151,6 +152,10 @@ async def _engine() -> list[Check]:
         f"{found.engine}, {found.threads} thread(s): loaded in {found.load_ms:.0f} ms, "
         f"{found.prompt_speed:.0f} prompt tokens/s, {found.speed:.0f} tokens/s, {found.rss_mb:.0f} MB"
     )
+    if note:
+        return [
+            Check("engine", "warning", text, f"It stands in for llama.cpp, which does not run here. {note}")
+        ]
     if found.speed < _SLOW:
         advice = (
             "Slow: close other programs, or let 'offhand models use auto' choose a model that is quick here."

@@ -18,7 +18,7 @@ from lsp_server.prompt.families import family
 logger = logging.getLogger(__name__)
 
 #: What ctransformers can run of GGUF files.
-_OLD_ARCHITECTURES = ("llama", "falcon")
+OLD_ARCHITECTURES = ("llama", "falcon")
 
 
 async def start_engine(session: Session, on_state: Callable[[], None], named: Model | None = None) -> None:
@@ -123,4 +123,4 @@ def engines(setting: str, architecture: str, shipped: bool) -> tuple[str, str]:
     """
     if setting != "auto":
         return setting, ""
-    return "llama_cpp", "ctransformers" if shipped and architecture in _OLD_ARCHITECTURES else ""
+    return "llama_cpp", "ctransformers" if shipped and architecture in OLD_ARCHITECTURES else ""

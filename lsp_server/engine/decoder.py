@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lsp_server.base.errors import EngineError
+from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.base.parts import Part, limited
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.segment import REACH
@@ -123,9 +123,17 @@ class Decoder:
         return [token]
 
     def evaluate(self, ids: list[int], keep: int) -> Logits:
-        """Bring tokens into the KV cache behind its first ``keep``; the logits are valid until the next call."""
+        """Bring tokens into the KV cache behind its first ``keep``; the logits are valid until the next call.
+
+        Raises:
+            Aborted: ``cached`` holds what had been done by then.
+        """
         del self.cached[keep:]
-        logits = self.engine.evaluate(ids, keep)
+        try:
+            logits = self.engine.evaluate(ids, keep)
+        except Aborted:
+            self.cached = [*self.cached, *ids][: self.engine.evaluated]
+            raise
         self.cached += ids
         return logits
 

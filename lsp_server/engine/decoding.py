@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from lsp_server.base.errors import EngineError
+from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.engine import stops
 from lsp_server.engine.decoder import Choice, Decoder, common
 from lsp_server.engine.memory.store import ABOVE, BELOW, View
@@ -94,6 +94,8 @@ def complete(
         run.others()
     except _Stopped as stopped:
         run.stop(stopped.reason)
+    except Aborted:
+        run.stop("cancelled")
     except EngineError as error:
         decoder.cached = []
         return Finished(request.id, "", "end", error=str(error))

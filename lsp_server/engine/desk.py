@@ -130,13 +130,15 @@ class Desk:
 
         with self._reader.at_rest():
             if self._model is not None:
-                finished = complete(
-                    self._model,
-                    request,
-                    deadline=arrived + request.deadline_ms / 1000,
-                    cancelled=cancelled,
-                    on_partial=self._send,
-                )
+                self._model.engine.resume()
+                with self._inbox.stopping(request.id, self._model.engine.abort):
+                    finished = complete(
+                        self._model,
+                        request,
+                        deadline=arrived + request.deadline_ms / 1000,
+                        cancelled=cancelled,
+                        on_partial=self._send,
+                    )
                 if finished.reason != "deadline" or finished.text:
                     return finished
             return complete(self._alone, request, cancelled=cancelled)

@@ -3,11 +3,13 @@
 Knows how messages are read from a stream, not what is done about them.
 """
 
+import contextlib
 import os
 import queue
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, TypeAlias
 
 import msgspec
@@ -56,6 +58,8 @@ class Inbox:
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue[tuple[float, Work]] = queue.SimpleQueue()
         self._cancelled: dict[int, threading.Event] = {}
+        self._stops: dict[int, Callable[[], None]] = {}
+        self._stopping = threading.Lock()
 
     def fill(self, stream: BinaryIO) -> None:
         """Read messages until the stream ends, then end the process: at once, even while it computes."""
@@ -71,13 +75,32 @@ class Inbox:
     def add(self, message: ToWorker) -> None:
         """Take in a message; a ``Cancel`` overtakes what waits."""
         if isinstance(message, Cancel):
-            cancelled = self._cancelled.get(message.id)
-            if cancelled is not None:
-                cancelled.set()
+            self._cancel(message.id)
             return
         if isinstance(message, Complete):
             self._cancelled[message.id] = threading.Event()
         self._messages.put((time.monotonic(), message))
+
+    def _cancel(self, id: int) -> None:
+        with self._stopping:
+            if id in self._cancelled:
+                self._cancelled[id].set()
+            if id in self._stops:
+                self._stops[id]()
+
+    @contextlib.contextmanager
+    def stopping(self, id: int, stop: Callable[[], None]) -> Iterator[None]:
+        """Have ``stop`` called, by the thread that reads, should a request be cancelled in the meantime, and never
+        after it; at once where it is cancelled already."""
+        with self._stopping:
+            self._stops[id] = stop
+            if self._cancelled[id].is_set():
+                stop()
+        try:
+            yield
+        finally:
+            with self._stopping:
+                del self._stops[id]
 
     def post(self, news: Opened) -> None:
         """Take in what a thread of the worker's own has to say."""

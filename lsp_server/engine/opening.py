@@ -56,7 +56,7 @@ def _open(request: Load, alone: Decoder) -> Engine:
         from lsp_server.engine.backends.llama_cpp import LlamaCpp
 
         known = flash.known(request.sha256)
-        engine = LlamaCpp(model, request.context, request.threads, flash=known)
+        engine = LlamaCpp(model, request.context, request.threads, flash=known is True)
         if known is None:
             flash.settle(engine, request.sha256)
         return engine

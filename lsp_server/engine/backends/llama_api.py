@@ -36,9 +36,6 @@ _AVX2_ON_WINDOWS = 40  # PF_AVX2_INSTRUCTIONS_AVAILABLE of winnt.h
 
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR
 
-#: What may stand in ``flash_attn_type``.
-FLASH_AUTO, FLASH_OFF, FLASH_ON = -1, 0, 1
-
 #: What ``decode`` returns beside 0.
 NO_SPACE, ABORTED = 1, 2
 
@@ -223,7 +220,7 @@ class Library:
         expected = (
             (context.n_ctx, 512),
             (context.n_seq_max, 1),
-            (context.flash_attn_type, FLASH_AUTO),
+            (context.flash_attn_type, -1),
             (context.rope_scaling_type, -1),
             (context.yarn_ext_factor, -1.0),
             (context.type_k, _F16),

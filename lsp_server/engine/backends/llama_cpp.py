@@ -17,8 +17,12 @@ from lsp_server.base.errors import Aborted, EngineError, ModelError
 from lsp_server.engine.backends import llama_api
 from lsp_server.engine.protocol import Capabilities, Logits
 
-#: Tokens that are evaluated at once: an aborted evaluation loses at most so many. More are not faster (measured).
-_BATCH = 64
+#: Tokens that are evaluated at once, without and with flash attention: an aborted evaluation loses at most so many.
+#: More are not faster, and with fewer than 64 flash attention takes a slower way (measured).
+_BATCH = {False: 32, True: 64}
+
+#: A list that ends at once: no graphics card is asked for anything.
+_NO_DEVICES = (ctypes.c_void_p * 1)(None)
 
 #: The one that all tokens belong to.
 _SEQUENCE = 0
@@ -39,14 +43,14 @@ class LlamaCpp:
         context: int,
         threads: int,
         *,
-        flash: bool | None = None,
+        flash: bool = False,
         library: llama_api.Library | None = None,
     ) -> None:
         """Load a model.
 
         Args:
             context: tokens that the KV cache shall hold.
-            flash: attention in one fused step or in several; ``None`` leaves it to llama.cpp.
+            flash: attention in one fused step, or in several: see ``engine.flash``.
             library: the loaded library; opened if none is given.
 
         Raises:
@@ -58,7 +62,7 @@ class LlamaCpp:
         self._library = library or llama_api.load()
         self._flag = ctypes.create_string_buffer(2)
         self._stopped = _string_length()
-        self._batch = _Batch(_BATCH)
+        self._batch = _Batch(max(_BATCH.values()))
         self._threads = threads
         self.context = context
         self.evaluated = 0
@@ -75,6 +79,7 @@ class LlamaCpp:
             raise ModelError(f"Model file {model} does not exist. Choose another model.")
         params = library.model_default_params()
         params.n_gpu_layers = 0
+        params.devices = ctypes.addressof(_NO_DEVICES)
         library.complaints.clear()
         self._model = library.model_load_from_file(os.fsencode(model), params)
         if not self._model:
@@ -92,14 +97,15 @@ class LlamaCpp:
     def _complaint(self) -> str:
         return self._library.complaints[0] if self._library.complaints else "it does not say why"
 
-    def _open(self, flash: bool | None) -> None:
+    def _open(self, flash: bool) -> None:
         """Make the KV cache; f16, since smaller ones are slower on a CPU and cost accuracy."""
         library = self._library
         params = library.context_default_params()
         params.n_ctx = self.context
-        params.n_batch = params.n_ubatch = params.n_outputs_max = min(_BATCH, self.context)
+        self._size = _BATCH[flash]
+        params.n_batch = params.n_ubatch = params.n_outputs_max = self._size
         params.n_threads = params.n_threads_batch = self._threads
-        params.flash_attn_type = llama_api.FLASH_AUTO if flash is None else int(flash)
+        params.flash_attn_type = int(flash)
         params.offload_kqv = params.op_offload = False
         params.abort_callback = ctypes.cast(self._stopped, ctypes.c_void_p)
         params.abort_callback_data = ctypes.addressof(self._flag)
@@ -126,21 +132,21 @@ class LlamaCpp:
     def evaluate(self, ids: Sequence[int], keep: int) -> Logits:
         """See ``Engine.evaluate``. The view points into the library's memory: it dies with ``close``."""
         self._begin(ids, keep)
-        for start in range(0, len(ids), _BATCH):
-            part = ids[start : start + _BATCH]
-            self._decode(part, keep + start, rows=1 if start + _BATCH >= len(ids) else 0)
+        for start in range(0, len(ids), self._size):
+            part = ids[start : start + self._size]
+            self._decode(part, keep + start, rows=1 if start + self._size >= len(ids) else 0)
         row: Logits = self._rows(1)[0]
         return row
 
     def evaluate_all(self, ids: Sequence[int], keep: int) -> Logits:
-        """See ``Engine.evaluate_all``. A view as with ``evaluate`` for up to 64 tokens, a copy for more."""
+        """See ``Engine.evaluate_all``. A view as with ``evaluate`` for up to 32 tokens, maybe a copy for more."""
         self._begin(ids, keep)
-        if len(ids) <= _BATCH:
+        if len(ids) <= self._size:
             self._decode(ids, keep, rows=len(ids))
             return self._rows(len(ids))
         found = np.empty((len(ids), self.vocabulary), np.float32)
-        for start in range(0, len(ids), _BATCH):
-            part = ids[start : start + _BATCH]
+        for start in range(0, len(ids), self._size):
+            part = ids[start : start + self._size]
             self._decode(part, keep + start, rows=len(part))
             found[start : start + len(part)] = self._rows(len(part))
         return found
