@@ -244,11 +244,11 @@ def _check_beginning(beginning: bytes) -> None:
         return
     for magic, what in _OTHERS.items():
         if beginning.startswith(magic):
-            raise Unsound(what, "Use the model as a GGUF file")
+            raise Unsound(what, "Fetch the model as a GGUF file")
     if len(beginning) < 4:
         raise Unsound("it ends inside its header: it is empty, or almost")
     if b'{"' in beginning[8:]:
-        raise Unsound("it seems to be a safetensors file", "Use the model as a GGUF file")
+        raise Unsound("it seems to be a safetensors file", "Fetch the model as a GGUF file")
     raise Unsound("it does not begin with 'GGUF'")
 
 
