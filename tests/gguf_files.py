@@ -201,9 +201,14 @@ def listed(
     return entries, sizes
 
 
-def tiny(changes: Mapping[str, Any] = {}, *, seed: int = 1, **shape: int) -> bytes:
-    """A whole model with random weights, of about 150 kB."""
-    tensors = shapes(**shape)
+def tiny(
+    changes: Mapping[str, Any] = {}, *, seed: int = 1, matrices: int = Q8_0_TENSOR, **shape: int
+) -> bytes:
+    """A whole model with random weights, of about 150 kB; its matrices are of the type that is given."""
+    tensors = {
+        name: (size, matrices if kind == Q8_0_TENSOR else kind)
+        for name, (size, kind) in shapes(**shape).items()
+    }
     entries, sizes = listed(tensors)
     chance = random.Random(seed)
     data = b"".join(
@@ -215,5 +220,8 @@ def tiny(changes: Mapping[str, Any] = {}, *, seed: int = 1, **shape: int) -> byt
 def _weights(chance: random.Random, kind: int, size: int) -> bytes:
     if kind == F32_TENSOR:
         return struct.pack("<f", 1.0) * (size // 4)
+    if kind == F16_TENSOR:
+        some = struct.pack("<1021e", *(chance.gauss(0, 0.1) for _ in range(1021)))
+        return (some * (size // len(some) + 1))[:size]
     block = b"".join(struct.pack("<e", 0.002) + chance.randbytes(32) for _ in range(64))
     return (block * (size // len(block) + 1))[:size]

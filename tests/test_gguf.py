@@ -73,6 +73,10 @@ HOSTILE = {
     "no keys to share": (llama("attention.head_count_kv", 0), "cannot share 0 keys"),
     "no layers": (llama("block_count", 0), "block_count"),
     "many layers": (llama("block_count", 100_000), "block_count"),
+    "turned in part": (llama("rope.dimension_count", 0), "a head has 16 numbers"),
+    "keys and values of other lengths": (
+        with_keys(llama__attention__key_length=16, llama__attention__value_length=8), "values of 8"
+    ),
     "turned beyond the head": (llama("rope.dimension_count", 4096), "a head has 16 numbers"),
     "epsilon not a number": (llama("attention.layer_norm_rms_epsilon", float("nan")), "epsilon' is senseless"),
     "more experts used than there are": (

@@ -78,6 +78,14 @@ _RECURRENT = frozenset(
      "granitehybrid", "lfm2", "lfm2moe", "plamo2", "qwen3next", "qwen35", "qwen35moe", "kimi-linear")
 )  # fmt: skip
 
+#: Architectures of which llama.cpp's graph asserts that all numbers of a head are turned, and that keys and values are
+#: equally long.
+_WHOLE_HEADS = frozenset(
+    ("llama", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "starcoder2", "granite", "granitemoe", "internlm2", "olmo",
+     "olmo2", "olmoe", "command-r", "exaone", "arcee", "smollm3", "seed_oss", "deepseek", "xverse", "baichuan",
+     "mistral3")
+)  # fmt: skip
+
 #: What must be there and above zero: else old engines divide by zero or read beyond their buffers. With upper bounds.
 _SHAPE = {
     "context_length": 1 << 24,
@@ -201,9 +209,13 @@ def _check_attention(architecture: str, shape: Metadata) -> None:
         if width % heads:
             raise Unsound(f"{heads} attention heads cannot share {width} numbers")
         size = width // heads
-    turned = shape.get("rope.dimension_count", 0)
-    if isinstance(turned, int) and isinstance(size, int) and (turned > size or turned % 2):
-        raise Unsound(f"'{architecture}.rope.dimension_count' is {turned}, a head has {size} numbers")
+    turned, valued = shape.get("rope.dimension_count", size), shape.get("attention.value_length", size)
+    if isinstance(turned, int) and isinstance(size, int):
+        whole = architecture in _WHOLE_HEADS
+        if turned > size or turned % 2 or (whole and turned != size):
+            raise Unsound(f"'{architecture}.rope.dimension_count' is {turned}, a head has {size} numbers")
+        if whole and valued != size:
+            raise Unsound(f"its heads have keys of {size} numbers and values of {valued}")
 
 
 def _check_vocabulary(metadata: Metadata) -> None:
