@@ -354,6 +354,10 @@ def _tensor(reader: _Reader, alignment: int) -> Tensor:
         raise Unsound(f"the tensor '{name}' has senseless dimensions")
     if offset % alignment:
         raise Unsound(f"the tensor '{name}' is not aligned")
+    if (
+        kind and rank == 1
+    ):  # what is added to or multiplied with each number; llama.cpp aborts where it is not F32
+        raise Unsound(f"the tensor '{name}' is a row of numbers, but not stored as F32")
     return Tensor(name, dimensions, kind, offset, total // weights * size)
 
 
