@@ -358,7 +358,62 @@ def test_auto_takes_the_largest_that_is_quick(
     assert store.find("bundled").probe is None
 
 
+def test_several_models_may_ship(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offhand: Callable[..., Ran]
+) -> None:
+    """Both are listed; what was measured of them lies in the user's folder, by hash; ``auto`` goes by that."""
+    shipped = store.find("bundled")
+    cache = tmp_path / "model_cache"
+    for name, parameters in (("bundled", 5_000_000), ("larger", 27_000_000)):
+        (cache / name).mkdir(parents=True)
+        about = msgspec.structs.replace(shipped.manifest, name=name, parameters=parameters)
+        about = msgspec.structs.replace(
+            about,
+            model=msgspec.structs.replace(about.model, sha256=hashlib.sha256(name.encode()).hexdigest()),
+        )
+        (cache / name / "manifest.json").write_bytes(msgspec.json.encode(about))
+        (cache / name / about.model.name).touch()
+    monkeypatch.setattr(store, "directory", lambda name: cache)
+    assert [row["name"] for row in json.loads(offhand("list", "--json").out)] == ["bundled", "larger"]
+    assert choosing.find("auto").manifest.name == "bundled"
+    measured("larger", 0.4)
+    assert store.find("larger").probe_file.parent == tmp_path / "home" / "data" / "probes"
+    assert store.find("larger").manifest.prompt_tokens == 0  # made for its own length
+    assert choosing.find("auto").manifest.name == "larger"
+    measured("larger", 0.6)
+    assert choosing.find("auto").manifest.name == "bundled"
+    assert "comes with Offhand and stays" in offhand("remove", "larger").err
+
+
 # --- what follows from a measurement
+
+
+@pytest.mark.parametrize(
+    ("line_s", "busy", "verdict"),
+    [
+        (0.05, 1.0, "about 1.3 s, then about 0.05 s a line: quick"),
+        (0.8, 1.2, "about 21 s, then about 0.8 s a line: usable, but you will often type faster"),
+        (
+            2.0,
+            3.14,
+            "2 s a line: too slow to help while typing (just now 3.1 times slower, since the machine is busy)",
+        ),
+    ],
+)
+def test_the_verdict_is_in_words(line_s: float, busy: float, verdict: str) -> None:
+    """How long one waits, at first and then, and what that means."""
+    speed = 20 / line_s
+    figures = Probe(probe.machine(), "llama_cpp", 1, speed, speed, 100.0, 100.0, "2026-01-31", busy)
+    assert figures.verdict(512).endswith(verdict)
+
+
+def test_damaged_figures_are_as_if_there_were_none(file: Path, offhand: Callable[..., Ran]) -> None:
+    """They are no part of what is trusted, nor needed."""
+    offhand("add", file, "--name", "tiny", "--no-probe")
+    for content in (b"", b"{}", b"[" * 100_000, b"\xff"):
+        store.find("tiny").probe_file.write_bytes(content)
+        assert store.find("tiny").probe is None
+    assert "not measured" in offhand("list").out
 
 
 @pytest.mark.parametrize(

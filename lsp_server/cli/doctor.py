@@ -152,6 +152,7 @@ async def _engine() -> list[Check]:
         f"{found.engine}, {found.threads} thread(s): loaded in {found.load_ms:.0f} ms, "
         f"{found.prompt_speed:.0f} prompt tokens/s, {found.speed:.0f} tokens/s, {found.rss_mb:.0f} MB"
     )
+    text += f"; {found.slowed}" if found.slowed else ""
     if note:
         return [
             Check("engine", "warning", text, f"It stands in for llama.cpp, which does not run here. {note}")

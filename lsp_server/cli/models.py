@@ -44,6 +44,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     from lsp_server.cli import local
     from lsp_server.models import store
     from lsp_server.models.about import short
+    from lsp_server.models.probe import seconds
 
     models, problems = store.installed()
     setting = local.settings().model
@@ -71,7 +72,7 @@ def run_list(arguments: argparse.Namespace) -> int:
             f"{row['quantisation'] or '-':<8}",
             f"{row['megabytes']:>7.0f} MB",
             f"{row['family']:<12}",
-            f"{row['seconds_a_line']:.2g} s a line" if row["seconds_a_line"] else "not measured",
+            f"{seconds(row['seconds_a_line'])} a line" if row["seconds_a_line"] else "not measured",
             row["licence"],
         )
         print("  ".join(cells).rstrip())

@@ -19,6 +19,9 @@ _FIRST_PROMPT, _FIRST_TOKENS = 32, 8
 _PROMPT_S, _LEAST, _MOST = 2.5, 48, 512
 _TOKENS = 48
 
+#: Processor time comes in steps of 10 ms: less than this says nothing (s).
+_TELLING_S = 0.2
+
 #: Longest wait for an answer (ms).
 _PATIENCE_MS = 15_000
 
@@ -40,17 +43,34 @@ async def ask(session: "Session", load_ms: float) -> "Probe":
     prompted, _ = await _once(session, "first", _FIRST_PROMPT, _FIRST_TOKENS)
     affordable = int(prompted * _PROMPT_S)
     size = max(_LEAST, min(affordable, _MOST, worker.loaded.context - 2 * _TOKENS))
+    begun, used = time.monotonic(), _processor_time(worker.pid)
     prompt_speed, speed = await _once(session, "second", size, _TOKENS)
+    took, used = time.monotonic() - begun, _processor_time(worker.pid) - used
+    # With one thread the processor time is what it takes on a machine that has nothing else to do.
+    alone = session.config.threads == 1 and used >= _TELLING_S
+    busy = max(took / used, 1.0) if alone else 1.0
     return Probe(
         machine=machine(),
         engine=worker.loaded.engine,
         threads=session.config.threads,
-        prompt_speed=round(prompt_speed, 2),
-        speed=round(speed, 2),
+        prompt_speed=round(prompt_speed * busy, 2),
+        speed=round(speed * busy, 2),
         load_ms=round(load_ms, 1),
         rss_mb=round(worker.rss_mb, 1),
         day=datetime.date.today().isoformat(),
+        busy=round(busy, 2),
     )
+
+
+def _processor_time(pid: int | None) -> float:
+    """Of a process, user and system (s); 0 if it is gone."""
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 async def _once(session: "Session", name: str, prompt: int, tokens: int) -> tuple[float, float]:

@@ -23,6 +23,9 @@ _COLD_S = 2.5
 #: Bounds of the prompt that is chosen by it (tokens); what one evaluates at a time makes finer steps useless.
 _LEAST, _MOST, _STEP = 256, 2048, 64
 
+#: How many times slower is worth a word.
+_BUSY = 1.5
+
 #: A line within this is there before most people type on; within that it is still worth waiting for (s). ``auto`` takes
 #: no model beyond the first.
 QUICK_S, USABLE_S = 0.5, 1.0
@@ -35,10 +38,11 @@ class Probe(msgspec.Struct, frozen=True):
         machine: as ``machine`` has it; figures of another one say nothing.
         engine: that evaluated the model.
         threads: that it used.
-        prompt_speed, speed: tokens of a prompt, and generated tokens, in a second.
+        prompt_speed, speed: tokens of a prompt, and generated tokens, in a second, when nothing else runs.
         load_ms: from the order to load to the loaded model.
         rss_mb: of the worker, with a filled prompt.
         day: when, as 2026-01-31.
+        busy: how many times slower it was when it was measured, because other programs ran.
     """
 
     machine: str
@@ -49,6 +53,7 @@ class Probe(msgspec.Struct, frozen=True):
     load_ms: float
     rss_mb: float
     day: str
+    busy: float = 1.0
 
     @property
     def line_s(self) -> float:
@@ -81,9 +86,21 @@ class Probe(msgspec.Struct, frozen=True):
         else:
             word = "too slow to help while typing"
         return (
-            f"first line after a cold prompt of {tokens} tokens about {self.cold_s(tokens):.1f} s, then about "
-            f"{self.line_s:.2g} s a line: {word}"
+            f"first line after a cold prompt of {tokens} tokens about {seconds(self.cold_s(tokens))}, then about "
+            f"{seconds(self.line_s)} a line: {word}" + (f" ({self.slowed})" if self.slowed else "")
         )
+
+    @property
+    def slowed(self) -> str:
+        """That other programs ran when it was measured; empty if they did not count."""
+        if self.busy < _BUSY:
+            return ""
+        return f"just now {self.busy:.1f} times slower, since the machine is busy"
+
+
+def seconds(time: float) -> str:
+    """A time for people, as exact as it is known."""
+    return f"{time:.0f} s" if time >= 10 else f"{time:.2g} s"
 
 
 def default_prompt_tokens(context: int) -> int:
