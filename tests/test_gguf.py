@@ -85,6 +85,9 @@ HOSTILE = {
     ),
     "no tokens": (with_keys(tokenizer__ggml__tokens=None), "no list of tokens"),
     "same token twice": (with_keys(tokenizer__ggml__tokens=("a", "b", "a")), "the token 'a' stands there twice"),
+    "same token behind a zero byte": (
+        with_keys(tokenizer__ggml__tokens=("a", "b", "a\0c")), "the token 'a' stands there twice"
+    ),
     "few scores": (
         with_keys(tokenizer__ggml__scores=entry("tokenizer.ggml.scores", (0.0,), made.F32)),
         "scores' does not fit",

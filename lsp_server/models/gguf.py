@@ -298,12 +298,13 @@ def _array(reader: _Reader, key: str, kept: bool) -> Array:
 
 
 def _distinct(texts: Iterator[bytes]) -> Iterator[bytes]:
-    """llama.cpp gives empty tokens names of their own, and aborts where two others are the same."""
+    """llama.cpp takes tokens up to a zero byte, gives empty ones names, and aborts where two others are the same."""
     seen: set[bytes] = set()
     for text in texts:
-        if text and text in seen:
-            raise Unsound(f"the token {text.decode(errors='replace')[:40]!r} stands there twice")
-        seen.add(text)
+        known = text.partition(b"\0")[0]
+        if known and known in seen:
+            raise Unsound(f"the token {known.decode(errors='replace')[:40]!r} stands there twice")
+        seen.add(known)
         if len(seen) > MOST_TOKENS:
             raise Unsound(f"it has more than {MOST_TOKENS} tokens")
         yield text
