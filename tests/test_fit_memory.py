@@ -10,14 +10,14 @@ from bundled import MODEL, tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.bench.fit_memory import Mixing, Seen, fit, shipped_weights
+from lsp_server.bench.fit_memory import Mixing, Seen, fit
 from lsp_server.cli.main import main
 from lsp_server.engine.memory.lines import LineTokens
-from lsp_server.engine.memory.mixture import Mixture
+from lsp_server.engine.memory.mixture import Mixture, weights
 from lsp_server.engine.memory.store import Matches
 
 VOCABULARY = 8
-WEIGHTS = shipped_weights()
+WEIGHTS = weights()
 
 matches = st.lists(
     st.tuples(st.integers(1, 32), st.integers(0, VOCABULARY - 1), st.integers(1, len(WEIGHTS.kinds) - 1)),

@@ -99,7 +99,7 @@ def test_every_feature_has_words() -> None:
 
 def test_the_shipped_numbers() -> None:
     """Quieter modes ask for more; likelier is surer; they say where they come from."""
-    shipped = gate.shipped()
+    shipped = gate.read(MODEL.gate_file)
     thresholds = shipped.thresholds
     assert 1 > thresholds["quiet"] >= thresholds["balanced"] >= thresholds["eager"] > 0
     assert shipped.weights["odds"] > 0

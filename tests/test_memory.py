@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.engine.memory import store
-from lsp_server.engine.memory.mixture import Probabilities, shipped, support
+from lsp_server.engine.memory.mixture import Mixture, Probabilities, support, weights
 from lsp_server.engine.memory.segment import REACH, Ids, Segment
 from lsp_server.engine.memory.store import Memory
 from lsp_server.engine.messages import DELETED_LINES
@@ -21,7 +21,7 @@ tokens = st.lists(st.integers(0, VOCABULARY - 1), max_size=60)
 
 
 def mix(memory: Memory, context: Sequence[int], own: str = "d") -> Probabilities:
-    return shipped().mix(EVEN, memory.view(own).matches(context))
+    return Mixture(weights()).mix(EVEN, memory.view(own).matches(context))
 
 
 def follows(memory: Memory, context: Sequence[int], own: str = "d") -> dict[int, set[int]]:
@@ -238,7 +238,7 @@ def test_it_stays_a_distribution_and_believes_what_followed(
     memory = Memory(VOCABULARY)
     memory.remember("d", [piece[:cut], piece[cut:]])
     matches = memory.view("d").matches(context)
-    mixed = shipped().mix(EVEN, matches)
+    mixed = Mixture(weights()).mix(EVEN, matches)
     assert mixed.sum() == pytest.approx(1)
     assert (mixed >= 0).all()
     gained = {token for token in range(VOCABULARY) if mixed[token] > EVEN[token] + 1e-12}

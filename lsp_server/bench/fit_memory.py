@@ -24,7 +24,7 @@ from lsp_server.completion.look import look
 from lsp_server.completion.session import Session
 from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder, common
-from lsp_server.engine.memory.mixture import Weights, shipped_weights
+from lsp_server.engine.memory.mixture import Weights, weights
 from lsp_server.engine.memory.segment import Ids
 from lsp_server.engine.memory.store import DEAD
 from lsp_server.engine.messages import Load
@@ -32,7 +32,7 @@ from lsp_server.engine.opening import open_engine
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.prompt.window import model_text
 
-__all__ = ["Mixing", "Seen", "decoder", "fit", "learn", "observe", "origin", "shipped_weights"]
+__all__ = ["Mixing", "Seen", "decoder", "fit", "learn", "observe", "origin", "weights"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,7 +80,7 @@ def decoder(load: Load) -> Decoder:
     tokenizer = Tokenizer(Path(load.tokenizer), load.special_tokens)
     alone = Decoder(Absent(tokenizer.vocabulary, load.context), tokenizer, load.end_tokens)
     engine, _name, _note = open_engine(load, alone)
-    return Decoder(engine, tokenizer, load.end_tokens)
+    return Decoder(engine, tokenizer, load.end_tokens, weights=weights(load.mixture))
 
 
 def learn(decoder: Decoder, sources: Sequence[Source]) -> None:

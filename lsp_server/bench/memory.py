@@ -16,7 +16,7 @@ import numpy as np
 from lsp_server.base.errors import OffhandError
 from lsp_server.base.sourcefile import readable_text
 from lsp_server.context.languages import Grammars
-from lsp_server.engine.memory.mixture import shipped
+from lsp_server.engine.memory.mixture import Mixture, weights
 from lsp_server.engine.memory.store import Memory
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.models.store import Model
@@ -116,7 +116,7 @@ def _ask(
     read_s: float,
     build_s: float,
 ) -> Size:
-    view, mixture = memory.view("/nowhere"), shipped()
+    view, mixture = memory.view("/nowhere"), Mixture(weights())
     network = np.full(vocabulary, 1 / vocabulary)
     query, mix = [], []
     for _ in range(_QUESTIONS):

@@ -94,13 +94,13 @@ def run_fit(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from lsp_server.bench import files
-    from lsp_server.bench.fit_memory import Mixing, fit, origin, shipped_weights
+    from lsp_server.bench.fit_memory import Mixing, fit, origin, weights
 
     names = [*arguments.name, *[""] * len(arguments.directories)]
     workspaces = [
         files.workspace(root, name) for root, name in zip(arguments.directories, names, strict=False)
     ]
-    start = shipped_weights()
+    start = weights()
     parts, model = asyncio.run(_observe(workspaces, arguments.model, arguments.n, arguments.seed))
     everything = [seen for part in parts.values() for seen in part]
     _progress(f"fitting to {len(everything):,} tokens")

@@ -32,9 +32,10 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     parser.add_argument(
         "--write",
-        action="store_true",
-        help="put the numbers in force; each CASES.jsonl then needs the same run's report ('lines --json') beside it "
-        "as CASES.json, which tells what was measured",
+        type=Path,
+        metavar="FILE.json",
+        help="write the numbers, such as to 'gate.json' in the model's folder; each CASES.jsonl then needs the "
+        "same run's report ('lines --json') beside it as CASES.json, which tells what was measured",
     )
     parser.set_defaults(run=run)
 
@@ -44,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from lsp_server.bench import fit_gate
-    from lsp_server.completion import gate
 
     learnt_from = _cases(arguments.cases)
     others = _cases(arguments.report_on)
@@ -70,10 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
         reports = [_report(path.with_suffix(".json")) for path in arguments.cases]
         kept = msgspec.structs.replace(fitted.gate, origin=fit_gate.origin(fitted, data, reports))
         try:
-            gate.SHIPPED.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
+            arguments.write.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
         except OSError as error:
-            raise OffhandError(f"{gate.SHIPPED} cannot be written: {error.strerror}.") from error
-        print(f"written to {gate.SHIPPED}")
+            raise OffhandError(f"{arguments.write} cannot be written: {error.strerror}.") from error
+        print(f"written to {arguments.write}")
     return 0
 
 

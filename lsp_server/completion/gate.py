@@ -1,8 +1,8 @@
 """Show or stay silent: a suggestion that is probably wrong costs more attention than it saves.
 
 A logistic regression over what is known of a suggestion gives the probability that it is right; the setting ``mode``
-says how sure one must be. Its numbers are in ``gate.json``, fitted by ``offhand bench fit-gate`` to measured cases, and
-that file says to which. Does not know the user; ``adaptation`` does.
+says how sure one must be. Its numbers are fitted by ``offhand bench fit-gate`` to measured cases, and their file says
+to which; a model may bring its own, for others there is ``gate.json``. Does not know the user; ``adaptation`` does.
 """
 
 import math
@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from lsp_server.base.errors import ModelError
 from lsp_server.completion.types import Candidate
 from lsp_server.context.types import CursorClass
 from lsp_server.engine.messages import Step
 
 Mode = Literal["quiet", "balanced", "eager"]
 
-#: Where the numbers are.
+#: Numbers for models that bring none of their own.
 SHIPPED = Path(__file__).with_suffix(".json")
 
 #: Beyond these log-odds a probability says nothing more.
@@ -108,9 +109,22 @@ class Gate(msgspec.Struct, frozen=True):
         return tuple(sorted(moved, key=lambda reason: -abs(reason.odds))[:most])
 
 
-def shipped() -> Gate:
-    """The gate with the numbers that come with Offhand."""
-    return msgspec.json.decode(SHIPPED.read_bytes(), type=Gate)
+def read(file: Path | None = None) -> Gate:
+    """The gate with the numbers that a file holds, or with those that come with Offhand.
+
+    Raises:
+        ModelError: the file cannot be read, or holds something else.
+    """
+    try:
+        return msgspec.json.decode((file or SHIPPED).read_bytes(), type=Gate)
+    except OSError as error:
+        raise ModelError(
+            f"{file} cannot be read: {error.strerror or error}. Copy the model again."
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"{file} does not hold the numbers of a gate: {error}. Remove it, or copy the model again."
+        ) from error
 
 
 def features(

@@ -116,7 +116,7 @@ class Session:
         self.enabled = config.enabled
         self.documents = Documents()
         self.cache = Cache()
-        self.gate = gate.shipped()
+        self.gate = gate.read()
         self.without: frozenset[Stage | Literal["retrieval", "filters"]] = frozenset()
         self.adaptation = Adaptation()
         self.metrics = Metrics()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from lsp_server.base.errors import EngineError, ModelError, OffhandError
+from lsp_server.completion import gate
 from lsp_server.completion.asking import context_of
 from lsp_server.completion.remember import learn
 from lsp_server.completion.session import Session
@@ -39,7 +40,7 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
             model = await asyncio.get_running_loop().run_in_executor(
                 None, _checked, named or session.config.model
             )
-            session.model = model
+            session.model, session.gate = model, gate.read(model.gate_file)
             session.worker = WorkerClient(load_message(session, model), on_state=on_state)
         except OffhandError as error:
             session.trouble = str(error)
@@ -58,6 +59,7 @@ async def _without_model(session: Session, on_state: Callable[[], None]) -> None
     except OffhandError:
         session.model = None
         return
+    session.gate = gate.read(session.model.gate_file)
     try:
         if session.config.model == store.BUNDLED:
             raise ModelError(session.trouble)
@@ -108,6 +110,7 @@ def load_message(session: Session, model: Model) -> Load:
         threads=session.config.threads,
         special_tokens=manifest.special_tokens,
         end_tokens=manifest.end_tokens,
+        mixture=str(model.mixture_file or ""),
         delay_ms=float(os.environ.get("OFFHAND_FAKE_DELAY_MS", "0")),
     )
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.base.parts import Part, limited
 from lsp_server.engine.memory import mixture
+from lsp_server.engine.memory.mixture import Mixture, Weights
 from lsp_server.engine.memory.segment import REACH
 from lsp_server.engine.memory.store import Matches, Memory, View
 from lsp_server.engine.protocol import Engine, Logits
@@ -43,16 +44,23 @@ class Decoder:
         cached: ids of the tokens in the KV cache, in order.
         memory: what is mixed into the network's distribution.
         ends: ids of the tokens that end a completion.
+        weights: of the mixture of both.
     """
 
     def __init__(
-        self, engine: Engine, tokenizer: Tokenizer, end_tokens: Sequence[str], memory: Memory | None = None
+        self,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        end_tokens: Sequence[str],
+        memory: Memory | None = None,
+        weights: Weights | None = None,
     ) -> None:
         """Join an engine and its tokenizer.
 
         Args:
             end_tokens: names of the special tokens that end a completion.
             memory: of the tokenizer's ids; an empty one of its own if none is given.
+            weights: of the mixture of both; those that come with Offhand if none are given.
 
         Raises:
             EngineError: they do not belong together.
@@ -71,7 +79,8 @@ class Decoder:
         self.cached: list[int] = []
         self._seam = (0, 0)
         self.ends = frozenset(tokenizer.special[name] for name in end_tokens)
-        self._mixture = mixture.shipped()
+        self.weights = weights or mixture.weights()
+        self._mixture = Mixture(self.weights)
         speakable = (bool(spelling) or token in self.ends for token, spelling in enumerate(tokenizer.bytes))
         self._free = np.flatnonzero(np.fromiter(speakable, dtype=bool))
 

@@ -13,6 +13,7 @@ from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
 from lsp_server.engine.inbox import Inbox, Opened
+from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.lines import LineTokens
 from lsp_server.engine.memory.reader import Reader
 from lsp_server.engine.memory.store import Memory
@@ -55,7 +56,8 @@ class Desk:
             tokenizer = Tokenizer(Path(request.tokenizer), request.special_tokens)
             alone = Absent(tokenizer.vocabulary, request.context)
             memory = Memory(tokenizer.vocabulary)
-            self._alone = Decoder(alone, tokenizer, request.end_tokens, memory)
+            weights = mixture.weights(request.mixture)
+            self._alone = Decoder(alone, tokenizer, request.end_tokens, memory, weights)
         except OffhandError as error:
             self._send(LoadFailed(str(error)))
             return
@@ -67,7 +69,7 @@ class Desk:
     def _load(self, request: Load, alone: Decoder, arrived: float) -> None:
         try:
             engine, name, note = open_engine(request, alone)
-            decoder = Decoder(engine, alone.tokenizer, request.end_tokens, alone.memory)
+            decoder = Decoder(engine, alone.tokenizer, request.end_tokens, alone.memory, alone.weights)
         except OffhandError as error:
             answer = Opened(alone, None, LoadFailed(str(error)))
         except MemoryError:

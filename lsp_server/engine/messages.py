@@ -53,6 +53,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
         end_tokens: names of the special tokens that end a completion.
         delay_ms: only for ``fake``: how long one evaluation takes.
         otherwise: name of the backend to take where that one does not run on this machine; none if empty.
+        mixture: path of the numbers by which the memory is mixed in; those that come with Offhand if empty.
     """
 
     engine: str
@@ -65,6 +66,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     end_tokens: tuple[str, ...]
     delay_ms: float = 0.0
     otherwise: str = ""
+    mixture: str = ""
 
 
 class Complete(msgspec.Struct, frozen=True, tag="complete"):

@@ -49,6 +49,20 @@ class Model(msgspec.Struct, frozen=True):
         """The ``tokenizer.json``."""
         return self.folder / self.manifest.tokenizer.name
 
+    @property
+    def mixture_file(self) -> Path | None:
+        """How the memory is mixed into the model's distribution, where that was learnt for it."""
+        return self._numbers("mixture.json")
+
+    @property
+    def gate_file(self) -> Path | None:
+        """How its text's probabilities tell what is right, where that was learnt for it."""
+        return self._numbers("gate.json")
+
+    def _numbers(self, name: str) -> Path | None:
+        path = self.folder / name
+        return path if path.is_file() else None
+
 
 def installed() -> tuple[tuple[Model, ...], tuple[str, ...]]:
     """Look through the store.

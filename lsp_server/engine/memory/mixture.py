@@ -5,8 +5,8 @@ modeling source code?"): p_k = (c + b_k p_(k-1)) / (C + b_k), where c counts eac
 least k tokens, every match with the weight of where it stands, C is the sum of c, and p_0 the network. The mass of
 everything shorter, b_k = a_k f_u u (1 + s m), depends on the length, on how many different tokens u followed (their
 agreement), and on how sure the network is of its best token (m); it is less where the network
-was not trained on the language. The numbers are in ``mixture.json``, learnt on
-workspaces that the model was not trained on by ``offhand bench fit-memory``. Knows neither text nor segments.
+was not trained on the language. The numbers are learnt on workspaces that the model was not trained on, by ``offhand
+bench fit-memory``; a model may bring its own, for others there is ``mixture.json``. Knows neither text nor segments.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from lsp_server.base.errors import ModelError
 from lsp_server.engine.memory.segment import Ids
 from lsp_server.engine.memory.store import Matches
 
 Probabilities = npt.NDArray[np.float64]
+
+#: Numbers for models that bring none of their own.
+_SHIPPED = Path(__file__).with_suffix(".json")
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -97,14 +101,22 @@ class Mixture:
         return counts
 
 
-def shipped_weights() -> Weights:
-    """The weights that come with Offhand."""
-    return msgspec.json.decode(Path(__file__).with_suffix(".json").read_bytes(), type=Weights)
+def weights(file: str = "") -> Weights:
+    """The weights that a file holds, or those that come with Offhand.
 
-
-def shipped() -> Mixture:
-    """The mixture with the weights that come with Offhand."""
-    return Mixture(shipped_weights())
+    Raises:
+        ModelError: the file cannot be read, or holds something else.
+    """
+    try:
+        return msgspec.json.decode(Path(file or _SHIPPED).read_bytes(), type=Weights)
+    except OSError as error:
+        raise ModelError(
+            f"{file} cannot be read: {error.strerror or error}. Copy the model again."
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"{file} does not hold the numbers of a mixture: {error}. Remove it, or copy the model again."
+        ) from error
 
 
 def support(matches: Matches, token: int) -> int:
