@@ -1,5 +1,4 @@
-"""The models at hand: those that ship with Offhand, and the user's own. Reads, checks and
-removes; loads none of them."""
+"""The models at hand: those that ship with Offhand, and the user's own. Reads, checks and removes; loads none."""
 
 import shutil
 from pathlib import Path
