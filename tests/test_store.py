@@ -269,14 +269,27 @@ def test_a_copy_that_reads_otherwise_is_refused(
     assert [path.name for path in tmp_path.glob("copy*")] == []
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_that_is_read_only(file: Path, offhand: Callable[..., Ran], home: Path) -> None:
+def test_a_home_that_cannot_be_written_to(file: Path, offhand: Callable[..., Ran], home: Path) -> None:
     """The sentence names the way out."""
-    home.mkdir()
-    home.chmod(0o500)
+    home.write_text("no folder")
     ran = offhand("add", file, "--no-probe")
-    home.chmod(0o700)
+    assert ran.status == 1
     assert "Set OFFHAND_HOME to a folder that can be written to" in ran.err
+
+
+def test_too_little_memory_is_said(
+    file: Path, offhand: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is copied; who is at a terminal is asked."""
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 1_000_000})())
+    ran = offhand("add", file, "--name", "tiny", "--no-probe")
+    assert "MB of memory, 1 MB are free" in ran.err
+    assert ran.status == 0
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr("builtins.input", lambda question: "")
+    assert "Nothing was added" in offhand("add", file, "--name", "other", "--no-probe").out
+    assert "Nothing was removed" in offhand("remove", "tiny").out
+    assert [model.manifest.name for model in store.installed()[0]] == ["bundled", "tiny"]
 
 
 # --- which one is used

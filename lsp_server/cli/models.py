@@ -160,8 +160,13 @@ def _installed(model: "Model") -> dict[str, Any]:
     from lsp_server.models.about import about
 
     store.verify(model)
-    found = probing.measure(local.settings(), model)
-    model = next(one for one in store.installed()[0] if one.manifest.name == model.manifest.name)
+    failure = ""
+    try:
+        probing.measure(local.settings(), model)
+    except OffhandError as error:
+        failure = f"it could not be measured: {error}"
+    model = store.find(model.manifest.name)
+    found = model.probe
     needed, free = probing.fits(model, context_of(model.manifest))
     facts, tokens = about(gguf.read(model.model_file)), capacity_of(model.manifest)
     return {
@@ -174,9 +179,9 @@ def _installed(model: "Model") -> dict[str, Any]:
         "sha256": model.manifest.model.sha256,
         "prompt_tokens": tokens,
         "memory_needed": f"{needed:.0f} MB, {free:.0f} MB are free",
-        **_speed(found),
-        "verdict": found.verdict(tokens),
-        "advice": probing.advice(model, found),
+        **(_speed(found) if found else {}),
+        "verdict": failure or (found.verdict(tokens) if found else ""),
+        "advice": probing.advice(model, found) if found else "",
     }
 
 

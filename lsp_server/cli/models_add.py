@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     for remark in examined.remarks:
         print(f"offhand: {remark}", file=sys.stderr)
     if needed > free:
-        question = f"It needs about {needed:.0f} MB of memory, {free:.0f} MB are free. Add it all the same?"
-        if not arguments.yes and not agreed(question):
+        print(f"offhand: It needs about {needed:.0f} MB of memory, {free:.0f} MB are free.", file=sys.stderr)
+        if not arguments.yes and not agreed("Add it all the same?"):
             print("Nothing was added.")
             return 1
     name = arguments.name or adding.name_of(arguments.file)
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         if advice := probing.advice(model, found):
             print(advice)
     elif failure:
-        print(f"It could not be measured: {failure}")
+        print(f"It could not be measured: {failure} To take it away again: offhand models remove {name}")
     print(f"To use it: offhand models use {name}")
     return 0
 
