@@ -73,6 +73,9 @@ HOSTILE = {
     "no keys to share": (llama("attention.head_count_kv", 0), "cannot share 0 keys"),
     "no layers": (llama("block_count", 0), "block_count"),
     "many layers": (llama("block_count", 100_000), "block_count"),
+    "more heads than there are weights for": (
+        with_keys(llama__attention__head_count=8, llama__attention__key_length=16), "attn_q.weight' is of (64, 64)"
+    ),
     "turned in part": (llama("rope.dimension_count", 0), "a head has 16 numbers"),
     "keys and values of other lengths": (
         with_keys(llama__attention__key_length=16, llama__attention__value_length=8), "values of 8"

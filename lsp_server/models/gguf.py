@@ -235,7 +235,7 @@ def _header(reader: _Reader, keep: Collection[str]) -> Header:
     if not isinstance(alignment, int) or not 8 <= alignment <= 4096 or alignment & (alignment - 1):
         raise Unsound("its 'general.alignment' is not a power of two from 8 to 4096")
     tensors = _tensors(reader, tensor_count, alignment)
-    _check_vocabulary_size(metadata, tensors)
+    keys.check_matrices(metadata, {tensor.name: tensor.dimensions for tensor in tensors})
     return Header(version, metadata, tensors, entries, aligned(reader.position, alignment))
 
 
@@ -360,16 +360,3 @@ def _tensor(reader: _Reader, alignment: int) -> Tensor:
     ):  # what is added to or multiplied with each number; llama.cpp aborts where it is not F32
         raise Unsound(f"the tensor '{name}' is a row of numbers, but not stored as F32")
     return Tensor(name, dimensions, kind, offset, total // weights * size)
-
-
-def _check_vocabulary_size(metadata: dict[str, Value], tensors: tuple[Tensor, ...]) -> None:
-    tokens = metadata["tokenizer.ggml.tokens"]
-    assert isinstance(tokens, Array)
-    width = metadata[f"{metadata['general.architecture']}.embedding_length"]
-    embedding = next((tensor for tensor in tensors if tensor.name == "token_embd.weight"), None)
-    if embedding is None:
-        raise Unsound("it has no 'token_embd.weight': it is not a whole text model")
-    if embedding.dimensions != (width, tokens.count):
-        raise Unsound(
-            f"its network has 'token_embd.weight' of {embedding.dimensions}, its metadata says {(width, tokens.count)}"
-        )

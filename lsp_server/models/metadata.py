@@ -234,5 +234,48 @@ def _check_vocabulary(metadata: Metadata) -> None:
         raise Unsound("'tokenizer.ggml.merges' is no list of texts")
 
 
+def check_matrices(metadata: Metadata, dimensions: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse tensors that do not fit the metadata. llama.cpp finds most of that itself, but not all of it.
+
+    Args:
+        metadata: that ``check`` accepted.
+        dimensions: of each tensor, the fastest first.
+
+    Raises:
+        Unsound: with what is wrong.
+    """
+    architecture, tokens = metadata["general.architecture"], metadata["tokenizer.ggml.tokens"]
+    width, heads, groups, size = (
+        metadata.get(f"{architecture}.{name}")
+        for name in (
+            "embedding_length",
+            "attention.head_count",
+            "attention.head_count_kv",
+            "attention.key_length",
+        )
+    )
+    assert isinstance(tokens, Array)
+    embedding = dimensions.get("token_embd.weight")
+    if embedding is None:
+        raise Unsound("it has no 'token_embd.weight': it is not a whole text model")
+    if embedding != (width, tokens.count):
+        raise Unsound(f"its 'token_embd.weight' is of {embedding}, its metadata says {(width, tokens.count)}")
+    if architecture not in _WHOLE_HEADS or not isinstance(heads, int) or not isinstance(width, int):
+        return
+    groups, size = heads if groups is None else groups, width // heads if size is None else size
+    if not isinstance(groups, int) or not isinstance(size, int):
+        return
+    expected = {
+        "attn_q.weight": (width, heads * size),
+        "attn_k.weight": (width, groups * size),
+        "attn_v.weight": (width, groups * size),
+        "attn_output.weight": (heads * size, width),
+    }
+    for name, found in dimensions.items():
+        wanted = expected.get(name.rpartition("blk.")[2].partition(".")[2], found)
+        if found != wanted:
+            raise Unsound(f"its '{name}' is of {found}, its metadata says {wanted}")
+
+
 def _whole(value: Value | bytes | None, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
