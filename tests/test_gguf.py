@@ -55,6 +55,7 @@ HOSTILE = {
         "cannot be used as a model",
     ),
     "same key twice": (with_raw(entry("general.name", "x")), "twice"),
+    "key that moves the cursor": (with_raw(entry("\033[2J", 1), entry("\033[2J", 1)), "key '?[2J' stands there twice"),
     "empty key": (with_raw(entry("", "x")), "key is empty"),
     "key not UTF-8": (with_raw(struct.pack("<Q", 1) + b"\xff"), "not UTF-8"),
     "huge key": (with_raw(struct.pack("<Q", HUGE) + b"x"), "bytes"),

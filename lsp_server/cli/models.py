@@ -218,7 +218,10 @@ def run_use(arguments: argparse.Namespace) -> int:
         print(json.dumps({"setting": name, "model": meant, "file": str(paths.config_file())}))
         return 0
     means = f", now '{meant}'" if name == choosing.AUTO else ""
-    print(f"The model is '{name}'{means}, in {paths.config_file()}. A running server takes it at once.")
+    print(
+        f"The model is '{name}'{means}, in {paths.config_file()}. A running server takes it at once, unless your "
+        "editor's settings name another."
+    )
     return 0
 
 

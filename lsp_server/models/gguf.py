@@ -39,6 +39,9 @@ _MAX_HEADER = 64 << 20
 #: Most of a text that is kept (bytes). The longest that means anything here is a chat template.
 _MAX_TEXT = 1 << 16
 
+#: Texts in an array. The most merges that are known are half a million.
+_MAX_TEXTS = 1 << 21
+
 _MAX_KEYS = 4096
 _MAX_TENSORS = 16_384  # llama.cpp compares each name with each other
 _MAX_KEY = 256
@@ -118,7 +121,10 @@ def read(path: Path, keep: Collection[str] = ()) -> Header:
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Unsound as error:
-        raise ModelError(f"{path} cannot be used as a model: {error}. {error.remedy}.") from error
+        fault = "".join(
+            letter if letter.isprintable() else "?" for letter in str(error)
+        )  # names are the file's
+        raise ModelError(f"{path} cannot be used as a model: {fault}. {error.remedy}.") from error
 
 
 class _Reader:
@@ -288,6 +294,8 @@ def _array(reader: _Reader, key: str, kept: bool) -> Array:
         return Array(kind, count, struct.unpack(f"<{count}{_SCALARS[kind]}", reader.take(size)))
     if kind != STRING:
         raise Unsound(f"it has an array of the type {kind}")
+    if count > _MAX_TEXTS:
+        raise Unsound(f"it states a list of {count} texts, which is beyond its end or beyond all sense")
     texts = reader.strings(count)
     if key == "tokenizer.ggml.tokens":
         texts = _distinct(texts)
