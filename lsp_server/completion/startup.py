@@ -43,31 +43,35 @@ async def start_engine(session: Session, on_state: Callable[[], None], named: Mo
             session.model, session.gate = model, gate.read(model.gate_file)
             session.worker = WorkerClient(load_message(session, model), on_state=on_state)
         except OffhandError as error:
-            session.trouble = str(error)
             logger.warning("%s", error)
-            await _without_model(session, on_state)
+            await _without_model(session, on_state, str(error))
         for document in session.documents:
             learn(session, document)
         session.started.set()
     on_state()
 
 
-async def _without_model(session: Session, on_state: Callable[[], None]) -> None:
-    """Let the model that ships answer; if it was that one, or it is not whole, the memory alone with its tokens."""
+async def _without_model(session: Session, on_state: Callable[[], None], trouble: str) -> None:
+    """Let the model that ships answer; if it was that one, or it is not whole, the memory alone with its tokens.
+
+    Args:
+        trouble: why the other one is not there.
+    """
     try:
         session.model = store.find(store.BUNDLED)
     except OffhandError:
-        session.model = None
+        session.model, session.trouble = None, trouble
         return
     session.gate = gate.read(session.model.gate_file)
     try:
         if session.config.model == store.BUNDLED:
-            raise ModelError(session.trouble)
+            raise ModelError(trouble)
         await asyncio.get_running_loop().run_in_executor(None, _checked, session.model)
         load = load_message(session, session.model)
-        session.trouble += f" Until then '{store.BUNDLED}' is used."
+        trouble += f" Until then '{store.BUNDLED}' is used."
     except OffhandError:
         load = without_model(load_message(session, session.model))
+    session.trouble = trouble  # told as soon as the worker says anything, once
     session.worker = WorkerClient(load, on_state=on_state)
 
 
