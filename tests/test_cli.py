@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_http_engine import ANSWER, MODELS
+from webserver import serving
 
 from tests.rawclient import ROOT
 
@@ -110,6 +112,7 @@ def test_doctor(tmp_path: Path) -> None:
         "cpu",
         "settings",
         "model",
+        "server",
         "engine",
         "grammars",
         "index",
@@ -121,6 +124,23 @@ def test_doctor(tmp_path: Path) -> None:
     assert speed is not None
     assert int(speed[2]) > 0
     assert all(check["advice"] for check in checks.values() if check["level"] != "ok")
+    assert "no code leaves this machine" in checks["server"]["text"]
+
+
+@pytest.mark.slow
+def test_doctor_says_where_code_goes(tmp_path: Path) -> None:
+    """The server that the settings name, what it is, and whether it answers."""
+    settings = tmp_path / "offhand" / "config"
+    settings.mkdir(parents=True)
+    with serving({"/v1/models": [MODELS], "/v1/completions": [ANSWER]}) as server:
+        (settings / "config.toml").write_text(
+            f'engine = "http"\n[http]\nurl = "{server.url}"\ntemplate = "offhand"\n'
+        )
+        out = offhand(tmp_path, "doctor")
+        assert f"sends code to {server.url}, on this machine: openai, model 'm', prompts as 'offhand'" in out
+    out = offhand(tmp_path, "doctor", status=1)
+    assert "cannot be reached" in out
+    assert "Start the server" in out
 
 
 @pytest.mark.slow

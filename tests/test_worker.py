@@ -310,6 +310,8 @@ def test_the_worker_imports_no_server_and_no_network() -> None:
         "http",
         "urllib.request",
         "huggingface_hub",
+        "httpcore2",
+        "lsp_server.engine.backends.http",
     }
     assert "ctransformers.llm" in loaded
     assert not forbidden & loaded

@@ -47,7 +47,8 @@ async def ask(session: "Session", load_ms: float) -> "Probe":
     prompt_speed, speed = await _once(session, "second", size, _TOKENS)
     took, used = time.monotonic() - begun, _processor_time(worker.pid) - used
     # With one thread the processor time is what it takes on a machine that has nothing else to do.
-    alone = session.config.threads == 1 and used >= _TELLING_S
+    here = session.config.engine != "http"
+    alone = here and session.config.threads == 1 and used >= _TELLING_S
     busy = max(took / used, 1.0) if alone else 1.0
     return Probe(
         machine=machine(),
@@ -83,6 +84,8 @@ async def _once(session: "Session", name: str, prompt: int, tokens: int) -> tupl
     text = "".join(f"{name}_{number} = table[{number}]\n" for number in range(prompt))
     part = Part(text, limit=prompt)
     done = await worker.complete((part,), Stop("block", indent=-1, max_lines=40), tokens, _PATIENCE_MS)
+    if done is not None and done.trouble is not None:  # of a team's server
+        raise EngineError(done.trouble.text)
     if done is None or done.error or not done.tokens:
         reason = worker.last_failure if done is None else done.error
         raise EngineError(
