@@ -34,6 +34,7 @@ HOMES = {
     "lsprotocol": ["lsp_server.lsp.*"],
     "tree_sitter": ["lsp_server.context.*"],
     "watchdog": ["lsp_server.workspace.watch"],
+    "tomlkit": ["lsp_server.cli.settings_file"],
     "pathspec": ["lsp_server.workspace.ignore"],
     "ctransformers": ["lsp_server.engine.backends.ctransformers"],
     "tokenizers": ["lsp_server.engine.tokenizer", "lsp_server.training.tokenizer"],
@@ -69,7 +70,8 @@ HOMES = {
 
 #: The server's side of the engine may see nothing of the worker's, and the other way round.
 SERVER_SIDE = {
-    f"lsp_server.engine.{name}" for name in ("client", "process", "quarantine", "requests", "messages")
+    f"lsp_server.engine.{name}"
+    for name in ("client", "process", "quarantine", "requests", "messages", "jobs")
 }
 
 

@@ -82,9 +82,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting with its default. The descriptions are what the editors' settings pages show."""
 
     enabled: Annotated[bool, Meta(description="Suggest completions.")] = True
-    model: Annotated[str, Meta(description="Name of the model: see 'offhand models list'.", min_length=1)] = (
-        "bundled"
-    )
+    model: Annotated[
+        str,
+        Meta(
+            description="Name of the model: see 'offhand models list'; 'auto' is the largest that is quick on this "
+            "machine, as far as that was measured.",
+            min_length=1,
+        ),
+    ] = "bundled"
     engine: Annotated[
         Literal["auto", "llama_cpp", "ctransformers", "http", "memory", "fake"],
         Meta(

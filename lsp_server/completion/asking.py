@@ -49,7 +49,13 @@ class Prompt(msgspec.Struct, frozen=True):
 
 def capacity_of(manifest: Manifest) -> int:
     """Tokens that a model's prompt may have."""
-    return manifest.context_length - _BLOCK_TOKENS
+    room = manifest.context_length - _BLOCK_TOKENS
+    return min(room, manifest.prompt_tokens) if manifest.prompt_tokens else room
+
+
+def context_of(manifest: Manifest) -> int:
+    """Tokens that the KV cache must hold: a prompt and a completion. Large models could hold far more than is asked."""
+    return capacity_of(manifest) + _BLOCK_TOKENS
 
 
 def seen(template: str, capacity: int, view: View, gathered: Gathered) -> Window:

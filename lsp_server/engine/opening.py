@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from lsp_server.base.digest import sha256
+from lsp_server.base import digest
 from lsp_server.base.errors import EngineError, ModelError
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.messages import Load
@@ -79,12 +79,12 @@ def _open(request: Load, alone: Decoder) -> Engine:
 def _check(model: Path, expected: str) -> None:
     """Native code must see no other file than the one that was validated."""
     try:
-        digest = sha256(model)
+        found = digest.remembered(model)
     except OSError as error:
         raise ModelError(
             f"Model file {model} cannot be read: {error.strerror or error}. Copy it again."
         ) from error
-    if digest != expected:
+    if found != expected:
         raise ModelError(
             f"Model file {model} is damaged: its sha256 differs. Copy it again, or install Offhand again."
         )

@@ -13,6 +13,7 @@ import msgspec
 
 from lsp_server.base.errors import ModelError
 from lsp_server.models import gguf
+from lsp_server.models.metadata import Value
 
 #: Types of tokens, ``tokenizer.ggml.token_type``.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
@@ -92,7 +93,7 @@ class _Damaged(Exception):
     """What is wrong with a vocabulary; ``read`` turns it into a ModelError."""
 
 
-_Metadata = dict[str, str | int | float | bool | gguf.Array]
+_Metadata = dict[str, Value]
 
 
 def _vocabulary(metadata: _Metadata) -> Vocabulary:
