@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bundled import load_message
+from shipped import load_message
 
 from lsp_server.bench import engine, engine_report
 from lsp_server.bench.engine import Loaded, Measured, Spread

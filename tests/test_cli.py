@@ -173,10 +173,10 @@ def test_doctor_says_which_engine_stands_in(tmp_path: Path) -> None:
 
 
 def test_models_list(tmp_path: Path) -> None:
-    """The bundled model is listed and in use."""
-    (row,) = json.loads(offhand(tmp_path, "models", "list", "--json"))
-    assert row["name"] == "bundled"
-    assert row["in_use"]
+    """The two that ship are listed, and the bundled one is in use."""
+    row, small = json.loads(offhand(tmp_path, "models", "list", "--json"))
+    assert (row["name"], small["name"]) == ("bundled", "small")
+    assert (row["in_use"], small["in_use"]) == (True, False)
     assert row["context"] >= 512
     assert offhand(tmp_path, "models", "list").startswith("* bundled")
 

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from bundled import MODEL
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import MODEL
 
 from lsp_server.base.config import Config
 from lsp_server.completion import gate

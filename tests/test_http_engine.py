@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundled import MODEL, prompt, tokenizer
 from cases import Case, parametrize
+from shipped import MODEL, prompt, tokenizer
 from webserver import TLS, Reply, reply, serving
 
 from lsp_server.base.config import Http

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from bundled import MODEL, load_message, prompt
 from rawclient import RawClient
+from shipped import MODEL, load_message, prompt
 from test_http_engine import ANSWER, MODELS, Clock
 from test_pipeline import URI, ask, session, written
 from webserver import Reply, WebServer, serving

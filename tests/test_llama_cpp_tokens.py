@@ -4,19 +4,25 @@ import random
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from synthetic import ROOT, Kind, code, vocabulary_like, write_gguf
 
+from lsp_server.base.errors import EngineError
+from lsp_server.engine.backends import llama_api
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.models import tokenizer_file
 from lsp_server.models.cutting import CUTTINGS
 from lsp_server.models.vocabulary import Vocabulary
+from lsp_server.training.llama_cpp import LlamaCpp
 
-llama_cpp = pytest.importorskip("cyllama.llama.llama_cpp", reason="needs the training extras: llama.cpp")
-pytestmark = pytest.mark.slow
+try:
+    llama_api.load()
+    WHY_NOT = ""
+except EngineError as error:
+    WHY_NOT = str(error)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(WHY_NOT != "", reason=WHY_NOT)]
 
 #: What ways of cutting treat differently, and what often goes wrong: white space of all kinds, marks, letters with and
 #: without case, numbers that are no digits, signs, unassigned characters.
@@ -93,10 +99,8 @@ def texts() -> tuple[str, ...]:
 TEXTS = texts()
 
 
-def theirs(path: Path) -> Any:
-    llama_cpp.disable_logging()
-    model = llama_cpp.LlamaModel(str(path), llama_cpp.LlamaModelParams(), verbose=False)
-    return lambda text: list(model.get_vocab().tokenize(text, False, False))
+def theirs(path: Path) -> Callable[[str], list[int]]:
+    return LlamaCpp(path, 64, 1).tokenize
 
 
 def compare(

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from tests.bundled import MODEL
 from tests.rawclient import PATIENCE, URI, RawClient, RpcError
+from tests.shipped import MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 

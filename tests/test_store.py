@@ -289,7 +289,7 @@ def test_too_little_memory_is_said(
     monkeypatch.setattr("builtins.input", lambda question: "")
     assert "Nothing was added" in offhand("add", file, "--name", "other", "--no-probe").out
     assert "Nothing was removed" in offhand("remove", "tiny").out
-    assert [model.manifest.name for model in store.installed()[0]] == ["bundled", "tiny"]
+    assert [model.manifest.name for model in store.installed()[0]] == ["bundled", "small", "tiny"]
 
 
 # --- which one is used
@@ -354,18 +354,18 @@ def test_auto_takes_the_largest_that_is_quick(
     do not count."""
     larger = tmp_path / "larger.gguf"
     larger.write_bytes(made.tiny(layers=3))
-    offhand("add", file, "--name", "small", "--no-probe")
+    offhand("add", file, "--name", "tiny", "--no-probe")
     offhand("add", larger, "--name", "large", "--no-probe")
     assert choosing.find("auto").manifest.name == "bundled"
-    measured("small", 0.05)
-    assert choosing.find("auto").manifest.name == "small"
+    measured("tiny", 0.05)
+    assert choosing.find("auto").manifest.name == "tiny"
     measured("large", 0.2)
     assert choosing.find("auto").manifest.name == "large"
     measured("large", 0.9)
-    assert choosing.find("auto").manifest.name == "small"
+    assert choosing.find("auto").manifest.name == "tiny"
     measured("bundled", 0.1)  # it has more weights than these two
     assert choosing.find("auto").manifest.name == "bundled"
-    measured("small", 0.05, machine="another")
+    measured("tiny", 0.05, machine="another")
     measured("bundled", 0.1, machine="another")
     assert choosing.find("auto").manifest.name == "bundled"
     assert store.find("bundled").probe is None

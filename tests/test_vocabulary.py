@@ -91,12 +91,17 @@ BAD = {
         b"",
         "stands there twice",
     ),
-    "too few types": (of("gpt2", types=(1, 1)), b"", b"", "the types of 2"),
-    "too few scores": (of("llama", scores=(1.0,)), b"", b"", "the scores of 1"),
-    "a huge token": (of("gpt2", tokens=(*of("gpt2").tokens, "x" * 5000)), b"", b"", "more than 4096 bytes"),
+    "too few types": (of("gpt2", types=(1, 1)), b"", b"", "does not fit its 1503 tokens"),
+    "too few scores": (of("llama", scores=(1.0,)), b"", b"", "'tokenizer.ggml.scores' does not fit"),
+    "a huge token": (
+        of("gpt2", tokens=(*of("gpt2").tokens[:-1], "x" * 5000)),
+        b"",
+        b"",
+        "more than 4096 bytes",
+    ),
     "not UTF-8": (of("gpt2"), b"<|fim_prefix|>", b"<|fim_pref\xff\xfe|>", "not UTF-8"),
     "no kind": (of("gpt2"), b"ggml.model", b"ggml.mxdel", "of which kind"),
-    "merges that are numbers": (of("llama"), b"ggml.scores", b"ggml.merges", "not a list of the type"),
+    "merges that are numbers": (of("llama"), b"ggml.scores", b"ggml.merges", "is no list of texts"),
     "a flag that is a number": (of("gpt2"), b"bos_token\7", b"bos_token\0", "neither true nor false"),
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bundled import MODEL, complete_message, load_message, tokenizer
+from shipped import MODEL, complete_message, load_message, tokenizer
 
 from lsp_server.base.framing import LENGTH, MAX_FRAME, decode, frame, length
 from lsp_server.engine import process

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundled import prompt, tokenizer
 from llama import HOW, MODEL, SERVER, Server, free_port, started
+from shipped import prompt, tokenizer
 from synthetic import vocabulary_like, write_gguf
 from test_http_engine import Clock, ask, engine
 
