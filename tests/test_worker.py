@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bundled import MODEL, complete_message, load_message, tokenizer
+from shipped import MODEL, complete_message, load_message, tokenizer
 
 from lsp_server.base.framing import LENGTH, MAX_FRAME, decode, frame, length
 from lsp_server.base.priority import NICENESS
@@ -330,7 +330,7 @@ def modules_after(code: str) -> set[str]:
 def test_the_worker_imports_no_server_and_no_network() -> None:
     """Its start is quick, and it has no code that could talk to anyone."""
     loaded = modules_after(
-        "from lsp_server.engine import inbox, worker, desk; from bundled import load_message; "
+        "from lsp_server.engine import inbox, worker, desk; from shipped import load_message; "
         "box = inbox.Inbox(); desk.Desk(box, lambda message: None).load(load_message('ctransformers'), 0.0); box.next()"
     )
     forbidden = {
@@ -342,6 +342,8 @@ def test_the_worker_imports_no_server_and_no_network() -> None:
         "http",
         "urllib.request",
         "huggingface_hub",
+        "httpcore2",
+        "lsp_server.engine.backends.http",
     }
     assert "ctransformers.llm" in loaded
     assert not forbidden & loaded

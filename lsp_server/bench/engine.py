@@ -23,13 +23,16 @@ from lsp_server.engine.messages import Load
 PROMPTS, DEPTH = (128, 512), 512
 
 #: The longest prompt, whatever the context is (tokens): more takes a large model minutes.
-_LONGEST = 2048
+_LONGEST = 1024
 
 #: Single tokens in a turn; sizes of batches that return every row.
 _SINGLE, BATCHES = 16, (4, 8)
 
-#: Turns, and single tokens in each, of the test under load.
-_LOAD_TURNS, _LOAD_TOKENS = 8, 40
+#: The test under load: turns, single tokens in each and seconds that they may take, tokens in front of them.
+_LOAD_TURNS, _LOAD_TOKENS, _LOAD_SECONDS, _LOAD_DEPTH = 3, 100, 3.0, 32
+
+#: What an engine's threads can be told to do while they wait for one another: those that are OpenMP's.
+_WAITING = {"llama_cpp": ("passive", "active")}
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):
@@ -38,7 +41,7 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
     load: Load
 
 
-Step = Literal["load", "prompt", "token", "batch", "snapshot", "abort", "threads"]
+Step = Literal["load", "prompt", "token", "batch", "snapshot", "abort"]
 
 
 class Do(msgspec.Struct, frozen=True, tag="do"):
@@ -46,13 +49,14 @@ class Do(msgspec.Struct, frozen=True, tag="do"):
 
     Attributes:
         tokens: of the prompt, or in front of what is timed.
-        times: single tokens; or of a batch; milliseconds until an abort; or threads, 0 for those
-            that the worker would take.
+        times: single tokens; or of a batch; or milliseconds until an abort.
+        seconds: after which no further single token is begun.
     """
 
     step: Step
     tokens: int = 0
     times: int = 0
+    seconds: float = math.inf
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -67,15 +71,10 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Took(msgspec.Struct, frozen=True, tag="took"):
-    """What something took in milliseconds, and the memory that the process had afterwards (MiB).
-
-    Attributes:
-        threads: that the next token will have; 0 where that is not chosen but fixed.
-    """
+    """What something took in milliseconds, and the memory that the process had afterwards (MiB)."""
 
     times: tuple[float, ...]
     rss: float
-    threads: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -119,7 +118,6 @@ class Loaded(msgspec.Struct, frozen=True):
     Attributes:
         threads: 0 where they are chosen by what was measured, as the worker does.
         waiting: what its threads do while they wait for one another; empty for one thread.
-        chosen: where they are chosen, how many there were at the end of the idle and of the busy time.
         idle, busy: of a token: the median and the 95th percentile (ms).
         ratio: of the two 95th percentiles.
     """
@@ -130,7 +128,6 @@ class Loaded(msgspec.Struct, frozen=True):
     idle: tuple[float, float]
     busy: tuple[float, float]
     ratio: float
-    chosen: tuple[int, int] = (0, 0)
 
 
 class Child:
@@ -174,13 +171,13 @@ class Child:
             raise EngineError(answer.message)
         return answer
 
-    def do(self, step: Step, tokens: int = 0, times: int = 0) -> Took:
+    def do(self, step: Step, tokens: int = 0, times: int = 0, seconds: float = math.inf) -> Took:
         """Have something done.
 
         Raises:
             EngineError: it could not be.
         """
-        answer = self._ask(Do(step, tokens, times))
+        answer = self._ask(Do(step, tokens, times, seconds))
         assert isinstance(answer, Took)
         return answer
 
@@ -282,45 +279,34 @@ def under_load(
     ways = [
         (msgspec.structs.replace(load, threads=threads), waiting)
         for load in loads
-        for threads, waiting in ((1, "passive"), (2, "passive"), (2, "active"), (0, "passive"))
+        for threads, waiting in ((0, ""), (1, ""), *((2, one) for one in _WAITING.get(load.engine, ("",))))
     ]
-    with contextlib.ExitStack() as stack:
-        children = []
-        for load, waiting in ways:
-            engine = stack.enter_context(contextlib.closing(Child(load, waiting)))
-            engine.do("threads", times=load.threads)
-            children.append(engine)
-        say("tokens while nothing else runs")
-        idle, calmly = _tokens(children)
-        with _hogs(hogs):
-            say(f"tokens beside {hogs} busy programs")
-            busy, chosen = _tokens(children)
+    calm: list[list[float]] = [[] for _ in ways]
+    pressed: list[list[float]] = [[] for _ in ways]
+    for turn in range(_LOAD_TURNS):
+        for (load, waiting), idle, busy in zip(ways, calm, pressed, strict=True):
+            say(f"round {turn + 1} of {_LOAD_TURNS}: {way(load.engine, load.threads, waiting)}")
+            # One process at a time: threads that wait actively would be busy programs for the others.
+            with contextlib.closing(Child(load, waiting or "passive")) as engine:
+                idle += _tokens(engine)
+                with _hogs(hogs):
+                    busy += _tokens(engine)
     return [
         Loaded(
             load.engine,
             load.threads,
-            "" if load.threads == 1 else waiting,
-            _two(calm),
-            _two(pressed),
-            round(_two(pressed)[1] / _two(calm)[1], 2),
-            counts,
+            waiting,
+            _two(idle),
+            _two(busy),
+            round(_two(busy)[1] / _two(idle)[1], 2),
         )
-        for (load, waiting), calm, pressed, counts in zip(
-            ways, idle, busy, zip(calmly, chosen, strict=True), strict=True
-        )
+        for (load, waiting), idle, busy in zip(ways, calm, pressed, strict=True)
     ]
 
 
-def _tokens(children: Sequence[Child]) -> tuple[list[list[float]], list[int]]:
-    """Times of single tokens (ms), of each process; the threads that each has at the end, where it chooses them."""
-    found: list[list[float]] = [[] for _ in children]
-    threads = [0 for _ in children]
-    for _ in range(_LOAD_TURNS):
-        for place, engine in enumerate(children):
-            took = engine.do("token", DEPTH // 2, _LOAD_TOKENS)
-            found[place] += took.times
-            threads[place] = took.threads
-    return found, threads
+def _tokens(engine: Child) -> tuple[float, ...]:
+    """Times of single tokens (ms)."""
+    return engine.do("token", _LOAD_DEPTH, _LOAD_TOKENS, _LOAD_SECONDS).times
 
 
 @contextlib.contextmanager
@@ -347,43 +333,8 @@ def spread(times: Sequence[float]) -> Spread:
     return Spread(*(round(one, 3) for one in (statistics.median(times), min(times), max(times))))
 
 
-def table(measured: Sequence[Measured]) -> str:
-    """The engines as columns."""
-    present = [one for one in measured if not one.absent]
-    rows = list(dict.fromkeys(row for one in present for row in one.rows))
-    lines = [f"{'ms, median (least-most)':<26}" + "".join(f"{one.engine:>32}" for one in present)]
-    for row in rows:
-        cells = (_cell(one.rows.get(row)) for one in present)
-        lines.append(f"{row:<26}" + "".join(f"{cell:>32}" for cell in cells))
-    lines.append(f"{'memory, MiB':<26}" + "".join(f"{one.rss:>32.0f}" for one in present))
-    lines += [f"{one.engine} does not run: {one.absent}" for one in measured if one.absent]
-    return "\n".join(lines)
-
-
-def _cell(found: Spread | None) -> str:
-    return f"{found.median:.2f} ({found.least:.2f}-{found.most:.2f})" if found else "-"
-
-
-def load_table(loaded: Sequence[Loaded]) -> str:
-    """The test under load as text."""
-    head = f"{'a token, ms: p50 / p95':<40}{'idle':>18}{'busy':>18}{'p95 to idle':>14}"
-    return "\n".join(
-        (
-            head,
-            *(
-                f"{_way(one):<40}{_pair(one.idle):>18}{_pair(one.busy):>18}{one.ratio:>13.1f}x"
-                for one in loaded
-            ),
-        )
-    )
-
-
-def _way(one: Loaded) -> str:
-    waiting = f", waiting {one.waiting}" if one.waiting else ""
-    if not one.threads:
-        return f"{one.engine}, auto: {one.chosen[0]} idle, {one.chosen[1]} busy"
-    return f"{one.engine}, {one.threads} thread{'s' * (one.threads > 1)}{waiting}"
-
-
-def _pair(times: tuple[float, float]) -> str:
-    return f"{times[0]:.2f} / {times[1]:.2f}"
+def way(engine: str, threads: int, waiting: str) -> str:
+    """One way to run an engine, for people."""
+    if not threads:
+        return f"{engine}, threads chosen"
+    return f"{engine}, {threads} thread{'s' * (threads > 1)}" + (f", waiting {waiting}" if waiting else "")

@@ -17,7 +17,7 @@ from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.messages import Load
 from lsp_server.engine.opening import open_engine
-from lsp_server.engine.pace import Pace, pace_of
+from lsp_server.engine.pace import pace_of
 from lsp_server.engine.protocol import Engine
 from lsp_server.engine.tokenizer import Tokenizer
 
@@ -39,11 +39,6 @@ def main(protocol: BinaryIO) -> None:
         protocol.flush()
 
 
-#: Single tokens are not gone on with for longer than this (s), if there are a few: beside busy programs threads that
-#: spin may take seconds for each.
-_ENOUGH_S, _A_FEW = 2.0, 4
-
-
 class _Child:
     """The engine, and what is asked of it."""
 
@@ -52,13 +47,18 @@ class _Child:
         self._load: Load
         self._alone: Decoder
         self._state = b""
-        self._pace: Pace | None = None
+        self._timed: Callable[[int], contextlib.AbstractContextManager[object]]
 
     def open(self, load: Load) -> Ready:
         tokenizer = Tokenizer(Path(load.tokenizer), load.special_tokens)
         self._load = load
         self._alone = Decoder(Absent(tokenizer.vocabulary, load.context), tokenizer, load.end_tokens)
         self._engine, name, note = open_engine(load, self._alone)
+        if load.threads:
+            self._engine.set_threads(load.threads)  # also where they spin: that is what is to be seen
+            self._timed = contextlib.nullcontext
+        else:
+            self._timed = pace_of(self._engine, 0, load.cores).timed
         able = self._engine.capabilities
         return Ready(name, note, self._engine.parameters, able.all_rows, able.abort, able.snapshots)
 
@@ -70,11 +70,9 @@ class _Child:
             "batch": self._batch,
             "snapshot": self._snapshot,
             "abort": self._abort,
-            "threads": self._threads,
         }
         times = steps[message.step](message)
-        threads = self._pace.threads().token if self._pace else 0
-        return Took(tuple(times), psutil.Process().memory_info().rss / 2**20, threads)
+        return Took(tuple(times), psutil.Process().memory_info().rss / 2**20)
 
     def _ids(self, count: int) -> list[int]:
         """Some tokens; which ones is no matter for the time they take."""
@@ -84,9 +82,6 @@ class _Child:
         if self._engine.evaluated < tokens:
             with self._timed(tokens):
                 self._engine.evaluate(self._ids(tokens), 0)
-
-    def _timed(self, tokens: int) -> contextlib.AbstractContextManager[None]:
-        return self._pace.timed(tokens) if self._pace else contextlib.nullcontext()
 
     def _reload(self, message: Do) -> list[float]:
         self._engine.close()
@@ -103,7 +98,7 @@ class _Child:
         self._fill(message.tokens)
         times: list[float] = []
         for place, token in enumerate(self._ids(message.times)):
-            if len(times) >= _A_FEW and sum(times) > _ENOUGH_S * 1000:
+            if sum(times) > message.seconds * 1000:
                 break
             begun = time.perf_counter()
             with self._timed(1):
@@ -145,15 +140,6 @@ class _Child:
         timer.join()
         self._engine.resume()
         return times
-
-    def _threads(self, message: Do) -> list[float]:
-        """Fix their number, or have it chosen as the worker does."""
-        self._pace = None
-        if message.times:
-            self._engine.set_threads(message.times)
-        else:
-            self._pace = pace_of(self._engine, 0, self._load.cores)
-        return []
 
 
 def _since(begun: float) -> float:

@@ -41,16 +41,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     import msgspec
 
-    from lsp_server.bench import engine
+    from lsp_server.bench import engine, engine_report
 
     loads = _loads(arguments.model, arguments.engine or (), arguments.threads)
     with measuring.Progress() as progress:
         if arguments.under_load:
             loaded = engine.under_load(loads, arguments.under_load, progress.say)
-            text, found = engine.load_table(loaded), msgspec.json.encode({"under_load": loaded})
+            text, found = engine_report.load_table(loaded), msgspec.json.encode({"under_load": loaded})
         else:
             measured = engine.side_by_side(loads, arguments.rounds, progress.say)
-            text, found = engine.table(measured), msgspec.json.encode({"engines": measured})
+            text, found = engine_report.table(measured), msgspec.json.encode({"engines": measured})
     print(found.decode() if arguments.json else text)
     return 0
 

@@ -11,8 +11,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, cast
 
-import msgspec
-
 from lsp_server.base import child
 from lsp_server.base.errors import ProtocolError
 from lsp_server.base.parts import Part
@@ -25,6 +23,7 @@ from lsp_server.engine.messages import (
     Fit,
     Fitted,
     Forget,
+    Infill,
     Learn,
     Learnt,
     Load,
@@ -35,6 +34,7 @@ from lsp_server.engine.messages import (
     Stage,
     Stop,
     ToServer,
+    without_model,
 )
 from lsp_server.engine.requests import Requests, guarded
 
@@ -132,6 +132,7 @@ class WorkerClient:
         without: tuple[Stage, ...] = (),
         speculative: bool = False,
         on_partial: Callable[[Partial], None] | None = None,
+        infill: Infill | None = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still starting.
 
@@ -144,6 +145,7 @@ class WorkerClient:
             without: only for benchmarks.
             speculative: nobody waits for it.
             on_partial: called with what there is of a running block, whenever a line is complete.
+            infill: as in ``Complete``.
 
         Returns:
             ``None`` when no worker answered; ``last_failure`` then says why.
@@ -159,7 +161,9 @@ class WorkerClient:
             self._heard = loop.time()
         id, answer = self._requests.add(on_partial)
         try:
-            worker.send(Complete(id, parts, stop, max_tokens, left, document, familiar, without, speculative))
+            worker.send(
+                Complete(id, parts, stop, max_tokens, left, document, familiar, without, speculative, infill)
+            )
         except ProtocolError as error:
             self._requests.forget(id)
             self.last_failure = str(error)
@@ -359,7 +363,7 @@ class WorkerClient:
     @property
     def _model_file(self) -> str:
         """The file that may be to blame; some engines read none."""
-        return "" if self._load.engine in ("fake", "memory") else self._load.model
+        return "" if self._load.engine in ("fake", "http", "memory") else self._load.model
 
     async def _end(self) -> None:
         self._supervisor.cancel()
@@ -378,6 +382,7 @@ class WorkerClient:
         elif isinstance(message, Loaded):
             self.loaded, self._trouble = message, ""
             self._enter("ready")
+            guarded(self._on_state)
         elif isinstance(message, Learnt):
             self.learnt = message
             if not self._has_memory:
@@ -409,8 +414,3 @@ class WorkerClient:
         self.state = state
         self._changed()
         guarded(self._on_state)
-
-
-def without_model(load: Load) -> Load:
-    """The message that has the memory answer alone."""
-    return msgspec.structs.replace(load, engine="memory", otherwise="", model="", sha256="")

@@ -128,6 +128,10 @@ class Decoder:
             return part.text, len(ids)
         return b"".join(self.tokenizer.bytes[token] for token in left).decode(errors="ignore"), len(left)
 
+    def close(self) -> None:
+        """Free the engine."""
+        self.engine.close()
+
     def _special(self, part: Part) -> list[int]:
         token = self.tokenizer.special.get(part.text)
         if token is None:
