@@ -1,10 +1,12 @@
 """What decoding works on: an engine, its tokenizer, the memory, and what stands in the KV cache.
 
-Knows which token is how likely, not where a completion begins or ends; no process, no file, no clock.
+Knows which token is how likely, not where a completion begins or ends; no process, no file.
 """
 
 import math
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -12,6 +14,7 @@ import numpy.typing as npt
 
 from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.base.parts import Part, limited
+from lsp_server.engine.drafting import Drafting
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.mixture import Mixture, Weights
 from lsp_server.engine.memory.segment import REACH
@@ -41,7 +44,8 @@ class Decoder:
     """A model that is ready to be asked.
 
     Attributes:
-        cached: ids of the tokens in the KV cache, in order.
+        cached: ids of the tokens in the KV cache, in order; what was drafted and is not chosen yet stands behind them.
+        drafting: what is drafted, and how well that went.
         memory: what is mixed into the network's distribution.
         ends: ids of the tokens that end a completion.
         weights: of the mixture of both.
@@ -77,6 +81,8 @@ class Decoder:
         self.tokenizer = tokenizer
         self.memory = memory or Memory(tokenizer.vocabulary)
         self.cached: list[int] = []
+        self.drafting = Drafting()
+        self._ahead: deque[tuple[int, Logits]] = deque()
         self._seam = (0, 0)
         self.ends = frozenset(tokenizer.special[name] for name in end_tokens)
         self.weights = weights or mixture.weights()
@@ -137,14 +143,61 @@ class Decoder:
         Raises:
             Aborted: ``cached`` holds what had been done by then.
         """
+        return self._evaluate(ids, keep, rows=1)
+
+    def _evaluate(self, ids: list[int], keep: int, rows: int) -> Logits:
+        """Evaluate, with the row of the last token only or with all of them, and note how long that took: this thread's
+        processor time, which other programs do not lengthen much."""
+        self._ahead.clear()
         del self.cached[keep:]
+        begun = time.thread_time()
         try:
-            logits = self.engine.evaluate(ids, keep)
+            logits = (self.engine.evaluate if rows == 1 else self.engine.evaluate_all)(ids, keep)
         except Aborted:
             self.cached = [*self.cached, *ids][: self.engine.evaluated]
             raise
+        self.drafting.cost.note(len(ids), rows, time.thread_time() - begun)
         self.cached += ids
         return logits
+
+    def advance(
+        self, ids: list[int], keep: int, view: View, most: int, goes_on: Callable[[int], bool], familiar: bool
+    ) -> Logits:
+        """As ``evaluate``, with what the memory is sure of next in the same batch: where decoding then chooses it, the
+        logits behind it are there already.
+
+        Args:
+            view: of the memory.
+            most: tokens that may be drafted.
+            goes_on: whether a completion can go on behind a token.
+            familiar: the model was trained on the language.
+
+        Raises:
+            Aborted: as ``evaluate``.
+        """
+        self.drafting.chosen(keep, ids[0])
+        if self._ahead and keep == len(self.cached) and ids == [self._ahead[0][0]]:
+            self.drafting.taken += 1
+            self.cached += ids
+            return self._ahead.popleft()[1]
+        if not most or not self.engine.capabilities.all_rows:
+            return self.evaluate(ids, keep)
+        before = [*self.cached[:keep], *ids]
+
+        def favourite(drafted: Sequence[int]) -> tuple[int, float]:
+            matches = view.matches(self.read([*before, *drafted]))
+            token, least = self._mixture.favourite(matches, familiar)
+            return (token, least) if token >= 0 and goes_on(token) else (-1, 0.0)
+
+        drafted = self.drafting.draft(len(before), favourite, most)
+        if not drafted:
+            return self.evaluate(ids, keep)
+        rows = self._evaluate([*ids, *drafted], keep, rows=len(ids) + len(drafted))
+        del self.cached[len(before) :]
+        self.drafting.drafted += len(drafted)
+        self._ahead.extend(zip(drafted, rows[len(ids) :], strict=True))
+        row: Logits = rows[len(ids) - 1]
+        return row
 
     def reuse(self, ids: Sequence[int]) -> int:
         """How many of a prompt's tokens need not be evaluated. At least one is: the engine has only the logits of

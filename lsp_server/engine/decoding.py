@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from lsp_server.base.errors import Aborted, EngineError
-from lsp_server.engine import stops
+from lsp_server.engine import drafting, stops
 from lsp_server.engine.decoder import Choice, Decoder, common
 from lsp_server.engine.memory.store import ABOVE, BELOW, View
 from lsp_server.engine.messages import Complete, Finished, FinishReason, Partial, Step, Written
@@ -145,11 +145,15 @@ class _Run:
         self._prompted = time.monotonic()
 
     def _evaluate(self, ids: list[int], keep: int) -> None:
+        self._look_up()
+        self._logits = self._decoder.evaluate(ids, keep)
+
+    def _look_up(self) -> None:
+        """Between two evaluations: is it still wanted?"""
         if self._cancelled():
             raise _Stopped("cancelled")
         if time.monotonic() >= self._deadline:
             raise _Stopped("deadline")
-        self._logits = self._decoder.evaluate(ids, keep)
 
     def first(self) -> None:
         """Write the completion that always takes the likeliest token."""
@@ -240,8 +244,28 @@ class _Run:
         written = sum(bool(one) for one in _growth(path))
         if written == self._request.max_tokens or self._full(path):
             raise _Stopped("length")
+        self._look_up()
         known = common(path.tokens, self._decoder.cached[len(self._prompt) :])
-        self._evaluate(list(path.tokens[known:]), len(self._prompt) + known)
+        # What is typed still constrains the next token: the memory is not asked then.
+        most = 0 if path.typed or "drafts" in self._request.without else self._room(path, written)
+        self._logits = self._decoder.advance(
+            list(path.tokens[known:]),
+            len(self._prompt) + known,
+            self._view,
+            most,
+            self._goes_on,
+            self._request.familiar,
+        )
+
+    def _room(self, path: _Path, written: int) -> int:
+        """Tokens that can follow a path and still have another behind them."""
+        room = self._decoder.engine.context - len(self._prompt) - len(path.tokens)
+        return max(0, min(drafting.MOST, room, self._request.max_tokens - written - 1))
+
+    def _goes_on(self, token: int) -> bool:
+        if token in self._decoder.ends:
+            return False
+        return self._request.stop.kind != "line" or b"\n" not in self._decoder.tokenizer.bytes[token]
 
     def _full(self, path: _Path) -> bool:
         return len(self._prompt) + len(path.tokens) - 1 == self._decoder.engine.context

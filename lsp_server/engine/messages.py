@@ -13,7 +13,7 @@ from lsp_server.base.parts import Part
 DELETED_LINES = "deleted"
 
 #: What decoding can do without, so that a benchmark can tell what each is worth.
-Stage = Literal["memory", "workspace", "healing", "candidates"]
+Stage = Literal["memory", "workspace", "healing", "candidates", "drafts"]
 
 FinishReason = Literal["end", "line", "block", "length", "deadline", "cancelled"]
 
