@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.base.parts import Part, limited
 from lsp_server.engine.drafting import Drafting
+from lsp_server.engine.kept import Kept, common
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.mixture import Mixture, Weights
 from lsp_server.engine.memory.segment import REACH
@@ -46,6 +47,7 @@ class Decoder:
     Attributes:
         cached: ids of the tokens in the KV cache, in order; what was drafted and is not chosen yet stands behind them.
         drafting: what is drafted, and how well that went.
+        kept: caches of documents that were left.
         memory: what is mixed into the network's distribution.
         ends: ids of the tokens that end a completion.
         weights: of the mixture of both.
@@ -82,6 +84,7 @@ class Decoder:
         self.memory = memory or Memory(tokenizer.vocabulary)
         self.cached: list[int] = []
         self.drafting = Drafting()
+        self.kept = Kept()
         self._ahead: deque[tuple[int, Logits]] = deque()
         self._seam = (0, 0)
         self.ends = frozenset(tokenizer.special[name] for name in end_tokens)
@@ -161,7 +164,13 @@ class Decoder:
         return logits
 
     def advance(
-        self, ids: list[int], keep: int, view: View, most: int, goes_on: Callable[[int], bool], familiar: bool
+        self,
+        ids: list[int],
+        keep: int,
+        view: View,
+        most: int,
+        goes_on: Callable[[Sequence[int]], bool],
+        familiar: bool,
     ) -> Logits:
         """As ``evaluate``, with what the memory is sure of next in the same batch: where decoding then chooses it, the
         logits behind it are there already.
@@ -169,7 +178,7 @@ class Decoder:
         Args:
             view: of the memory.
             most: tokens that may be drafted.
-            goes_on: whether a completion can go on behind a token.
+            goes_on: whether a completion could go on behind these tokens.
             familiar: the model was trained on the language.
 
         Raises:
@@ -186,8 +195,10 @@ class Decoder:
 
         def favourite(drafted: Sequence[int]) -> tuple[int, float]:
             matches = view.matches(self.read([*before, *drafted]))
+            begun = time.thread_time()  # the matches are needed in any case, should the token be chosen
             token, least = self._mixture.favourite(matches, familiar)
-            return (token, least) if token >= 0 and goes_on(token) else (-1, 0.0)
+            self.drafting.cost.looked(time.thread_time() - begun)
+            return (token, least) if token >= 0 and goes_on([*drafted, token]) else (-1, 0.0)
 
         drafted = self.drafting.draft(len(before), favourite, most)
         if not drafted:
@@ -199,9 +210,13 @@ class Decoder:
         row: Logits = rows[len(ids) - 1]
         return row
 
-    def reuse(self, ids: Sequence[int]) -> int:
+    def reuse(self, ids: Sequence[int], document: str) -> int:
         """How many of a prompt's tokens need not be evaluated. At least one is: the engine has only the logits of
-        the last one."""
+        the last one. Where the user has gone back to a document its cache is taken up again."""
+        if self.engine.capabilities.snapshots:
+            self._ahead.clear()
+            per_token = self.drafting.cost.prompt_token
+            self.cached = self.kept.bring(self.engine, self.cached, ids, document, per_token)
         return min(common(ids, self.cached), len(ids) - 1)
 
     def choices(
@@ -272,11 +287,3 @@ def _softmax(logits: Logits) -> npt.NDArray[np.float64]:
     values = np.exp(values - values.max())
     probabilities: npt.NDArray[np.float64] = values / values.sum()
     return probabilities
-
-
-def common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the longest common beginning."""
-    for index, (one, other) in enumerate(zip(first, second, strict=False)):
-        if one != other:
-            return index
-    return min(len(first), len(second))

@@ -7,6 +7,7 @@ file, and no clock but the deadline's.
 """
 
 import codecs
+import functools
 import heapq
 import itertools
 import math
@@ -18,7 +19,8 @@ import msgspec
 
 from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.engine import drafting, stops
-from lsp_server.engine.decoder import Choice, Decoder, common
+from lsp_server.engine.decoder import Choice, Decoder
+from lsp_server.engine.kept import common
 from lsp_server.engine.memory.store import ABOVE, BELOW, View
 from lsp_server.engine.messages import Complete, Finished, FinishReason, Partial, Step, Written
 from lsp_server.engine.protocol import Logits
@@ -139,7 +141,7 @@ class _Run:
                 f"The prompt has {len(ids)} tokens, the model's context {decoder.engine.context}."
             )
         self._prompt, self._path = ids, _Path((), rest)
-        self._reused = decoder.reuse(ids)
+        self._reused = decoder.reuse(ids, self._request.document)
         for start in range(self._reused, len(ids), _CHUNK):
             self._evaluate(ids[start : start + _CHUNK], start)
         self._prompted = time.monotonic()
@@ -245,27 +247,26 @@ class _Run:
         if written == self._request.max_tokens or self._full(path):
             raise _Stopped("length")
         self._look_up()
-        known = common(path.tokens, self._decoder.cached[len(self._prompt) :])
-        # What is typed still constrains the next token: the memory is not asked then.
-        most = 0 if path.typed or "drafts" in self._request.without else self._room(path, written)
-        self._logits = self._decoder.advance(
-            list(path.tokens[known:]),
-            len(self._prompt) + known,
-            self._view,
-            most,
-            self._goes_on,
-            self._request.familiar,
-        )
+        decoder, request = self._decoder, self._request
+        known = common(path.tokens, decoder.cached[len(self._prompt) :])
+        ids, keep = list(path.tokens[known:]), len(self._prompt) + known
+        # While something typed constrains the next token the memory is not asked; and a path that is tried beside the
+        # first ends so soon, wherever it becomes less likely, that most of a draft is in vain (measured).
+        if path.typed or self._paths or "drafts" in request.without:
+            self._logits = decoder.evaluate(ids, keep)
+            return
+        room = decoder.engine.context - len(self._prompt) - len(path.tokens)
+        most = max(0, min(drafting.MOST, room, request.max_tokens - written - 1))
+        goes_on = functools.partial(self._goes_on, path)
+        self._logits = decoder.advance(ids, keep, self._view, most, goes_on, request.familiar)
 
-    def _room(self, path: _Path, written: int) -> int:
-        """Tokens that can follow a path and still have another behind them."""
-        room = self._decoder.engine.context - len(self._prompt) - len(path.tokens)
-        return max(0, min(drafting.MOST, room, self._request.max_tokens - written - 1))
-
-    def _goes_on(self, token: int) -> bool:
-        if token in self._decoder.ends:
+    def _goes_on(self, path: _Path, tokens: Sequence[int]) -> bool:
+        """Whether a path could go on behind further tokens."""
+        if tokens[-1] in self._decoder.ends:
             return False
-        return self._request.stop.kind != "line" or b"\n" not in self._decoder.tokenizer.bytes[token]
+        spellings = (self._decoder.tokenizer.bytes[token] for token in tokens)
+        text = _text(path.spelled + b"".join(spellings))
+        return text is not None and stops.cut(text, self._request.stop) is None
 
     def _full(self, path: _Path) -> bool:
         return len(self._prompt) + len(path.tokens) - 1 == self._decoder.engine.context

@@ -26,7 +26,10 @@ _SINGLES, _BATCHES = 15, 48
 #: each row of logits; and how many measurements this is worth. About a 0.5B with AVX2 (8 tokens: 5, 16 tokens: 8.8).
 _UNMEASURED, _WORTH = (1.2, 0.35, 0.12), 1.0
 
-#: A draft must save so many times what it costs: what is measured is not exact, and to look for one takes time too.
+#: How fast what is measured of looking follows a change.
+_SLOWLY = 0.1
+
+#: A draft must save so many times what it costs: what is measured is not exact.
 _MARGIN = 1.15
 
 #: Where the memory's least probability for its favourite is cut into classes.
@@ -50,6 +53,7 @@ class Cost:
         self._singles: deque[float] = deque(maxlen=_SINGLES)
         self._batches: deque[tuple[int, int, float]] = deque(maxlen=_BATCHES)
         self._fitted: tuple[float, float, float] | None = _UNMEASURED
+        self._looking = 0.0
 
     def note(self, tokens: int, rows: int, seconds: float) -> None:
         """An evaluation of so many tokens, with logits of so many of them, took so long."""
@@ -62,17 +66,22 @@ class Cost:
             self._batches.append((tokens, rows, min(seconds / self.single, 2.0 * tokens)))
             self._fitted = None
 
+    def looked(self, seconds: float) -> None:
+        """To see what the memory speaks for took so long."""
+        self._looking += _SLOWLY * (seconds - self._looking)
+
     @property
     def single(self) -> float:
         """Of one token (s); 0 until one was evaluated."""
         return statistics.median(self._singles) if self._singles else 0.0
 
     def of(self, tokens: int) -> float:
-        """Of a small batch with all its logits, in evaluations of a single token."""
+        """Of a small batch with all its logits and of finding what stands in it, in evaluations of a single token."""
         if self._fitted is None:
             self._fitted = self._fit()
         constant, token, row = self._fitted
-        return constant + (token + row) * tokens
+        looking = self._looking / self.single if self.single > 0 else 0.0
+        return constant + (token + row + looking) * tokens
 
     def _fit(self) -> tuple[float, float, float]:
         """Least squares, with what is known beforehand as further measurements. A batch counts by its size, as what is
@@ -81,7 +90,9 @@ class Cost:
         weights = 1 / seen[:, 0]
         measured = np.column_stack((np.ones(len(seen)), seen[:, :2])) * weights[:, None]
         before = np.diag([0.3, 1.0, 1.0]) * _WORTH
-        wanted: npt.NDArray[np.float64] = np.concatenate((seen[:, 2] * weights, before @ np.array(_UNMEASURED)))
+        wanted: npt.NDArray[np.float64] = np.concatenate(
+            (seen[:, 2] * weights, before @ np.array(_UNMEASURED))
+        )
         constant, token, row = np.linalg.lstsq(np.concatenate((measured, before)), wanted, rcond=None)[0]
         return float(constant), float(token), float(row)
 
