@@ -223,7 +223,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
         others: less probable completions, the likeliest first.
         source: what wrote it: the network and the memory together, or the memory alone.
         prompt_tokens: tokens of the prompt.
-        reused_tokens: of these, how many stood in the KV cache already.
+        reused_tokens: of these, how many stood in the KV cache already, or in a kept one.
         tokens: generated tokens, those of ``others`` and of abandoned tries included.
         prompt_ms, decode_ms: wall time of the two stages.
         error: set when the engine failed; then ``text`` is empty.
