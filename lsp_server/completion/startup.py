@@ -93,6 +93,7 @@ def load_message(session: Session, model: Model) -> Load:
         special_tokens=manifest.special_tokens,
         end_tokens=manifest.end_tokens,
         mixture=str(model.mixture_file or ""),
+        keep=session.config.keep_cache,
         delay_ms=float(os.environ.get("OFFHAND_FAKE_DELAY_MS", "0")),
     )
 

@@ -13,6 +13,7 @@ from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
 from lsp_server.engine.inbox import Inbox, Opened
+from lsp_server.engine.keptfile import KeptFile
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.lines import LineTokens
 from lsp_server.engine.memory.reader import Reader
@@ -31,7 +32,7 @@ from lsp_server.engine.messages import (
     Remember,
     ToServer,
 )
-from lsp_server.engine.opening import open_engine
+from lsp_server.engine.opening import identity, open_engine
 from lsp_server.engine.tokenizer import Tokenizer
 
 
@@ -76,6 +77,8 @@ class Desk:
             failure = f"There is not enough memory for {request.model}. Choose a smaller model."
             answer = Opened(alone, None, LoadFailed(failure))
         else:
+            if request.keep:
+                decoder.kept.file = KeptFile(identity(request.sha256, name))
             took = (time.monotonic() - arrived) * 1000
             loaded = Loaded(name, engine.vocabulary, engine.context, engine.parameters, took, note)
             answer = Opened(alone, decoder, loaded)
@@ -121,6 +124,12 @@ class Desk:
             return Fitted(request.id, error="No model is loaded.")
         fitted = [self._alone.fit(part) for part in request.parts]
         return Fitted(request.id, tuple(text for text, _ in fitted), tuple(tokens for _, tokens in fitted))
+
+    def idle(self) -> None:
+        """Nothing was asked for a while."""
+        if self._model is not None:
+            model = self._model
+            model.kept.save(model.engine, model.cached, model.drafting.cost.prompt_token)
 
     def answer(self, request: Complete, arrived: float) -> Finished:
         """Complete; with the memory alone while there is no model, or where the time was over before it said a word."""

@@ -1,10 +1,11 @@
 """Snapshots of the KV cache, one of each document that was left for another, so that to go back to a file costs a copy
 and no evaluation.
 
-Knows token ids, bytes and names of documents; no text, no request. Nothing of it is written to a disk: a cache can be
-turned back into the text it was made from.
+Knows token ids, bytes and names of documents; no text, no request. Where the user wants that, the cache that stands is
+written to disk when there is time (``keptfile``).
 """
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import msgspec
 
 from lsp_server.base import machine
 from lsp_server.base.errors import EngineError
+from lsp_server.engine.keptfile import KeptFile
 from lsp_server.engine.protocol import Engine
 
 #: Of the machine's memory, how much all snapshots together may take, and the bounds of that in bytes. The bundled model
@@ -32,6 +34,10 @@ _TIMES = 3.0
 _UNMEASURED = 0.005
 
 
+#: What evaluating must take for a cache to be written to disk (s), and how long no other is written then.
+_WORTH_A_FILE, _REST = 0.5, 120.0
+
+
 class _Snapshot(msgspec.Struct, frozen=True):
     """What stood in the cache: these tokens at its beginning."""
 
@@ -44,6 +50,7 @@ class Kept:
 
     Attributes:
         restored: how often one was used.
+        file: on disk, if the user wants that.
     """
 
     def __init__(
@@ -62,6 +69,9 @@ class Kept:
         self._document = ""
         self._copying, self._token_bytes = _UNMEASURED, 0.0
         self.restored = 0
+        self.file: KeptFile | None = None
+        self._begun = False
+        self._written = -_REST
 
     @property
     def size(self) -> int:
@@ -90,6 +100,9 @@ class Kept:
         left, self._document = self._document, document
         if self._snapshots and self._in_need(0):
             self._snapshots.clear()
+        if self.file is not None and not self._begun:
+            self._begun = True
+            cached = self._from_file(engine, cached, ids, self.file)
         here = common(ids, cached)
         there, name = max(
             ((common(ids, snapshot.ids), name) for name, snapshot in self._snapshots.items()), default=(0, "")
@@ -110,6 +123,40 @@ class Kept:
         self._copying = max(self._copying, time.thread_time() - begun)
         self.restored += 1
         return list(better.ids[: engine.evaluated])
+
+    def _from_file(self, engine: Engine, cached: list[int], ids: Sequence[int], file: KeptFile) -> list[int]:
+        """As ``bring``, before the first prompt."""
+        found = file.read(ids)
+        if found is None or found.common <= common(ids, cached):
+            return cached
+        try:
+            engine.restore(found.state)
+        except EngineError:
+            return []
+        if engine.evaluated != found.tokens:  # it is not what it says it is: nothing of it is believed
+            return []
+        self.restored += 1
+        return list(ids[: found.common])
+
+    def save(self, engine: Engine, cached: Sequence[int], evaluating: float) -> None:
+        """Write the cache that stands to disk, in the background, where that is wanted and worth it.
+
+        Args:
+            cached, evaluating: as in ``bring``.
+        """
+        now = time.monotonic()
+        if self.file is None or len(cached) * evaluating < _WORTH_A_FILE or now - self._written < _REST:
+            return
+        try:
+            state = engine.snapshot()
+        except (EngineError, MemoryError):
+            return
+        self._written = now
+        # Behind them stands what was drafted in vain.
+        work = threading.Thread(
+            target=self.file.write, args=(tuple(cached), engine.evaluated, state), daemon=True
+        )
+        work.start()
 
     def _worth(self, tokens: int, evaluating: float) -> bool:
         return tokens * evaluating > _TIMES * self._copying

@@ -53,6 +53,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
         end_tokens: names of the special tokens that end a completion.
         delay_ms: only for ``fake``: how long one evaluation takes.
         otherwise: name of the backend to take where that one does not run on this machine; none if empty.
+        keep: the state of the cache may be written to the user's own folder, for the next start.
         mixture: path of the numbers by which the memory is mixed in; those that come with Offhand if empty.
     """
 
@@ -67,6 +68,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     delay_ms: float = 0.0
     otherwise: str = ""
     mixture: str = ""
+    keep: bool = False
 
 
 class Complete(msgspec.Struct, frozen=True, tag="complete"):
