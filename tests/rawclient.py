@@ -50,9 +50,11 @@ class RawClient:
         return cls(process)
 
     async def initialize(self, options: Any = None, **more: Any) -> dict[str, Any]:
+        """Shake hands; where the options name no model the small one is taken, which is quicker."""
+        if options is None or isinstance(options, dict):
+            options = {"model": "small", **(options or {})}
         params = {"processId": os.getpid(), "rootUri": None, "capabilities": {}, **more}
-        if options is not None:
-            params["initializationOptions"] = options
+        params["initializationOptions"] = options
         result = await self.request("initialize", params)
         self.notify("initialized", {})
         return result

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: What code has little of, so that such tokens are learnt too.
 ODD = (
     "it's we're I'LL don't x2 3.14 1234567 0x1F école École ÉCOLE naïve straße Привет мир 你好世界。"
-    "函数\uff08参数\uff09、こんにちは カタカナ 한국어 नमस्ते 🎉🎉 👩‍💻 a\u0301b \u00a0 \u3000 \u200b ½ ² ① ٣ “quoted” \u2013 — … "
-    "\t\t\t \r\n\r\n~~~ ==== ---- //// \\\\ ``` <|x|> [[a]] {{b}} $(c) @d #e %f ^g &h *i"
+    "函数\uff08参数\uff09、こんにちは カタカナ 한국어 नमस्ते 🎉🎉 👩‍💻 a\u0301b \u00a0 \u3000 \u200b ½ ² ① ٣ “quoted” … "
+    "\u2013 — \t\t\t \r\n\r\n~~~ ==== ---- //// \\\\ ``` <|x|> [[a]] {{b}} $(c) @d #e %f ^g &h *i"
 )
 
 Kind = Literal["gpt2", "llama"]
@@ -140,12 +140,13 @@ def write_gguf(
     shapes = _shapes(architecture, layers, width, count)
     infos, data = b"", b""
     randomness = random.Random(0)
+    values = [randomness.gauss(0, 0.02) for _ in range(4099)]  # a prime, so that no two rows are the same
     for name, dimensions in shapes:
         size = dimensions[0] * (dimensions[1] if len(dimensions) > 1 else 1)
         infos += _text(name) + struct.pack(
             f"<I{len(dimensions)}QIQ", len(dimensions), *dimensions, 0, len(data)
         )
-        weights = (1.0,) * size if "norm" in name else tuple(randomness.gauss(0, 0.02) for _ in range(size))
+        weights = [1.0] * size if "norm" in name else (values * (size // len(values) + 1))[:size]
         data += struct.pack(f"<{size}f", *weights)
         data += bytes(-len(data) % 32)
     head = struct.pack("<4sIQQ", b"GGUF", 3, len(shapes), len(keys)) + b"".join(keys) + infos

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bundled import MODEL
+from shipped import MODEL
 
 from lsp_server.base.config import Config
 from lsp_server.base.errors import ModelError, OffhandError
@@ -97,7 +97,7 @@ def test_a_model_is_named_by_its_folder(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ModelError, match="sha256 differs"):
         store.verify(named)
-    assert measuring.with_model(Config(), "bundled")[1] == MODEL
+    assert measuring.with_model(Config(), "small")[1] == MODEL
     assert measuring.with_model(Config(), "") == (Config(), None)
     assert measuring.with_model(Config(), "none") == (Config(engine="memory"), None)
     for wrong in ("export", str(tmp_path / "nowhere")):
@@ -108,12 +108,12 @@ def test_a_model_is_named_by_its_folder(tmp_path: Path) -> None:
 def test_models_have_labels() -> None:
     """A name or a folder's last part, unless one is given; two must not be the same."""
     assert list(measuring.models(None)) == ["settings", "none"]
-    assert list(measuring.models(["bundled", "old=bundled", f"{MODEL.folder.parent}/bundled/"][:2])) == [
-        "bundled",
+    assert list(measuring.models(["small", "old=small", f"{MODEL.folder.parent}/small/"][:2])) == [
+        "small",
         "old",
     ]
-    with pytest.raises(OffhandError, match="Two models are called bundled"):
-        measuring.models(["bundled", str(MODEL.folder)])
+    with pytest.raises(OffhandError, match="Two models are called small"):
+        measuring.models(["small", str(MODEL.folder)])
 
 
 @pytest.mark.slow
@@ -151,6 +151,6 @@ def test_models_command(tmp_path: Path, workspace: Path) -> None:
     for word in ("inventory", "price1", "self"):
         assert word not in kept.read_text() + "".join(path.read_text() for path in cases.iterdir())
 
-    offhand(tmp_path, *arguments, "--model", "again=bundled")
+    offhand(tmp_path, *arguments, "--model", "again=small")
     labels = [one["label"] for one in json.loads(kept.read_text())["models"]]
     assert labels == ["export", "memory", "again"]

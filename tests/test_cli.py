@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_http_engine import ANSWER, MODELS
+from webserver import serving
 
 from tests.rawclient import ROOT
 
@@ -110,6 +112,7 @@ def test_doctor(tmp_path: Path) -> None:
         "cpu",
         "settings",
         "model",
+        "server",
         "engine",
         "grammars",
         "index",
@@ -121,6 +124,23 @@ def test_doctor(tmp_path: Path) -> None:
     assert speed is not None
     assert int(speed[2]) > 0
     assert all(check["advice"] for check in checks.values() if check["level"] != "ok")
+    assert "no code leaves this machine" in checks["server"]["text"]
+
+
+@pytest.mark.slow
+def test_doctor_says_where_code_goes(tmp_path: Path) -> None:
+    """The server that the settings name, what it is, and whether it answers."""
+    settings = tmp_path / "offhand" / "config"
+    settings.mkdir(parents=True)
+    with serving({"/v1/models": [MODELS], "/v1/completions": [ANSWER]}) as server:
+        (settings / "config.toml").write_text(
+            f'engine = "http"\n[http]\nurl = "{server.url}"\ntemplate = "offhand"\n'
+        )
+        out = offhand(tmp_path, "doctor")
+        assert f"sends code to {server.url}, on this machine: openai, model 'm', prompts as 'offhand'" in out
+    out = offhand(tmp_path, "doctor", status=1)
+    assert "cannot be reached" in out
+    assert "Start the server" in out
 
 
 @pytest.mark.slow
@@ -153,10 +173,10 @@ def test_doctor_says_which_engine_stands_in(tmp_path: Path) -> None:
 
 
 def test_models_list(tmp_path: Path) -> None:
-    """The bundled model is listed and in use."""
-    (row,) = json.loads(offhand(tmp_path, "models", "list", "--json"))
-    assert row["name"] == "bundled"
-    assert row["in_use"]
+    """The two that ship are listed, and the bundled one is in use."""
+    row, small = json.loads(offhand(tmp_path, "models", "list", "--json"))
+    assert (row["name"], small["name"]) == ("bundled", "small")
+    assert (row["in_use"], small["in_use"]) == (True, False)
     assert row["context"] >= 512
     assert offhand(tmp_path, "models", "list").startswith("* bundled")
 

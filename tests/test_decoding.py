@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 import pytest
-from bundled import MODEL, complete_message, prompt, tokenizer
+from shipped import MODEL, complete_message, prompt, tokenizer
 
 from lsp_server.base.errors import EngineError
 from lsp_server.base.parts import Part

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_http_engine import ANSWER, MODELS
+from webserver import serving
 
 from tests.rawclient import ROOT
 
@@ -51,3 +53,74 @@ def test_no_process_touches_the_network(tmp_path: Path) -> None:
     assert "came from the KV cache" in done.stdout
     asked = [line for line in record.read_text().splitlines() if re.search(r"\b[a-z0-9]+\(", line)]
     assert [line for line in asked if "AF_UNIX" not in line] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not can_trace(), reason="no strace, or it may not trace: install it to check for network use"
+)
+def test_a_teams_server_is_all_that_is_connected_to(tmp_path: Path) -> None:
+    """With one on this machine: its address and port, though the environment names a proxy; no name is asked for."""
+    record, file = tmp_path / "calls", tmp_path / "a.py"
+    file.write_text("def f(x):\n    return ")
+    (tmp_path / "home" / "config").mkdir(parents=True)
+    with serving({"/v1/models": [MODELS], "/v1/completions": [ANSWER]}) as server:
+        (tmp_path / "home" / "config" / "config.toml").write_text(
+            f'engine = "http"\n[http]\nurl = "http://localhost:{server.server_port}"\ntemplate = "offhand"\n'
+        )
+        done = subprocess.run(
+            [
+                *("strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(record)),
+                *(sys.executable, "-m", "lsp_server.cli.main", "complete", f"{file}:2:12"),
+            ],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "OFFHAND_HOME": str(tmp_path / "home"),
+                "PYTHONPATH": str(ROOT),
+                "http_proxy": "http://192.0.2.1:3128",
+                "ALL_PROXY": "http://192.0.2.1:3128",
+            },
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert "x + 1" in done.stdout, done.stdout + done.stderr
+    called = [line for line in record.read_text().splitlines() if "AF_INET" in line]
+    assert called
+    wanted = rf'connect\(.*htons\({server.server_port}\).*("127\.0\.0\.1"|"::1")'
+    assert [line for line in called if not re.search(wanted, line)] == []
+
+
+#: What the HTTP engine would need. ``ssl`` is left out: asyncio imports it itself.
+NETWORK = ("httpcore2", "httpx2", "h11", "anyio", "truststore", "lsp_server.engine.backends.http")
+
+
+@pytest.mark.slow
+def test_no_process_loads_a_network_library(tmp_path: Path) -> None:
+    """With the default settings none of the processes of a whole demo so much as imports the HTTP engine."""
+    record = tmp_path / "imports"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "def hook(event, args):\n"
+        f"    if event == 'import' and (args[0].startswith({NETWORK!r}) or args[0].endswith('engine.desk')):\n"
+        f"        with open({str(record)!r}, 'a') as file: print(args[0], file=file)\n"
+        "sys.addaudithook(hook)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "lsp_server.cli.main", "demo"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "OFFHAND_HOME": str(tmp_path / "home"),
+            "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT))),
+        },
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = set(record.read_text().split())
+    assert seen == {"lsp_server.engine.desk"}  # that one shows that the hook is in the worker too

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundled import MODEL, complete_message, load_message, tokenizer
+from shipped import MODEL, complete_message, load_message, tokenizer
 
 from lsp_server.base.errors import Aborted, EngineError, ModelError
 from lsp_server.bench import fit_memory

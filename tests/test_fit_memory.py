@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from bundled import MODEL, tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import MODEL, tokenizer
 
 from lsp_server.bench.fit_memory import Mixing, Seen, fit
 from lsp_server.cli.main import main

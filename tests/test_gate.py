@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from bundled import MODEL
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import MODEL
 
 from lsp_server.base.config import Config
 from lsp_server.completion import gate
@@ -103,7 +103,7 @@ def test_the_shipped_numbers() -> None:
     thresholds = shipped.thresholds
     assert 1 > thresholds["quiet"] >= thresholds["balanced"] >= thresholds["eager"] > 0
     assert shipped.weights["odds"] > 0
-    assert shipped.weights.keys() <= gate.features(Candidate("x"), (), "code", True).keys()
+    assert shipped.weights.keys() <= gate.features(Candidate("x", steps=STEPS), STEPS, "code", True).keys()
     assert shipped.usual.keys() == shipped.weights.keys()
     assert shipped.origin["runs"]
     assert MODEL.manifest.model.sha256 in shipped.origin["model"][0]

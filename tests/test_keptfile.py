@@ -210,17 +210,17 @@ def test_the_worker_writes_only_where_the_user_wants_it(keep: bool) -> None:
     desk.load(load_message("fake", keep=keep), time.monotonic())
     _, news = inbox.next(30.0)
     assert isinstance(news, Opened)
-    assert news.decoder is not None
+    assert isinstance(news.model, Decoder)
     desk.opened(news)
     question = msgspec.structs.replace(complete_message(TEXT), id=7)
     inbox.add(question)
     assert isinstance(question, Complete)
     desk.answer(question, time.monotonic())
-    news.decoder.drafting.cost.prompt_token = 1.0
+    news.model.drafting.cost.prompt_token = 1.0
     desk.idle()
-    assert (news.decoder.kept.file is not None) == keep
+    assert (news.model.kept.file is not None) == keep
     time.sleep(0.3 if not keep else 0)
-    assert saved(news.decoder) if keep else not kept_caches().exists()
+    assert saved(news.model) if keep else not kept_caches().exists()
 
 
 def test_the_worker_has_time_once_after_each_thing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

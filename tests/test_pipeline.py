@@ -44,7 +44,7 @@ def written(text: str, *logprobs: float) -> Written:
 def session(*candidates: Written, **settings: Any) -> Session:
     first, *others = candidates
     session = Session(Config(**settings))
-    session.model = store.find("bundled")
+    session.model = store.find("small")
     session.started.set()
     finished = Finished(1, first.text, "line", first.steps, tuple(others), tokens=3)
     session.worker = cast("Any", Saying(finished))
@@ -127,7 +127,7 @@ async def test_a_model_of_an_unknown_family_is_said_at_the_start(monkeypatch: py
     """Once, with what to do, and not at every key; the memory then answers alone."""
     monkeypatch.setattr(startup, "WorkerClient", lambda load, **_more: load)
     starting = Session(Config())
-    model = store.find("bundled")
+    model = store.find("small")
     strange = msgspec.structs.replace(
         model, manifest=msgspec.structs.replace(model.manifest, template="gwen")
     )

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from tests.bundled import MODEL
 from tests.rawclient import PATIENCE, URI, RawClient, RpcError
+from tests.shipped import MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -128,7 +128,7 @@ async def test_settings_file_is_read_again_when_it_changes(home: Path) -> None:
 
 
 async def test_an_unknown_model_is_named(home: Path) -> None:
-    """A model that is not there makes one message that lists those that are; the memory answers alone."""
+    """A model that is not there makes one message that lists those that are; the one that ships answers until then."""
     client = await RawClient.start(home)
     await client.initialize({"engine": "fake", "model": "no-such-model"})
     await client.until(lambda: client.messages())
@@ -137,7 +137,7 @@ async def test_an_unknown_model_is_named(home: Path) -> None:
     assert answer is not None
     assert answer["insertText"] == "ute(value)"
     status = await client.command("offhand.status")
-    assert (status["state"], status["answered_from"]["memory"]) == ("error", 1)
+    assert (status["state"], status["answered_from"]["model"]) == ("error", 1)
     assert await client.goodbye() == 0
     await client.close()
     assert len(client.messages()) == 1
@@ -641,7 +641,7 @@ async def _gone(pid: int) -> None:
 
 
 async def test_a_model_that_is_copied_later_is_loaded_on_restart(home: Path) -> None:
-    """While it is missing the memory answers; once it is there the command that restarts the worker finds it."""
+    """While it is missing another answers; once it is there the command that restarts the worker finds it."""
     client = await RawClient.start(home)
     await client.initialize({"engine": "fake", "model": "later", "deadline_ms": 60_000})
     await client.until(lambda: client.messages())

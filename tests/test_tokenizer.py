@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from bundled import MODEL, tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import MODEL, tokenizer
 
 from lsp_server.base.bytelevel import byte_alphabet
 from lsp_server.base.errors import ModelError

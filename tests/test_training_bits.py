@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from bundled import tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import tokenizer
 
 from lsp_server.base.errors import TrainingError
 from lsp_server.engine.tokenizer import Tokenizer

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from lsp_server import __version__
-from lsp_server.base.config import Config
+from lsp_server.base.config import OWN_FILE_ONLY, Config
 from lsp_server.context.languages import Grammars
 
 EXTENSION = Path(__file__).parent.parent / "editors" / "vscode"
@@ -24,11 +24,16 @@ PRESENTATION = {"scope", "order"}
 
 
 def schema() -> dict[str, dict[str, Any]]:
-    """The server's settings under the names that VS Code shows."""
+    """The server's settings under the names that VS Code shows; without those that no editor may set."""
     # Through JSON and back: the schema's own default of a list is a Python tuple.
     whole = json.loads(msgspec.json.encode(msgspec.json.schema(Config)))
     properties = whole["$defs"]["Config"]["properties"]
-    return {f"offhand.{name}": value for name, value in properties.items()}
+    tables = {name: value["$ref"].rpartition("/")[2] for name, value in properties.items() if "$ref" in value}
+    for table, kind in tables.items():
+        del properties[table]
+        inner = whole["$defs"][kind]["properties"]
+        properties |= {f"{table}.{name}": value for name, value in inner.items()}
+    return {f"offhand.{name}": value for name, value in properties.items() if name not in OWN_FILE_ONLY}
 
 
 def comparable(setting: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bundled import MODEL, complete_message, load_message, tokenizer
+from shipped import MODEL, complete_message, load_message, tokenizer
 
 from lsp_server.base.framing import LENGTH, MAX_FRAME, decode, frame, length
 from lsp_server.engine import process
@@ -310,6 +310,8 @@ def test_the_worker_imports_no_server_and_no_network() -> None:
         "http",
         "urllib.request",
         "huggingface_hub",
+        "httpcore2",
+        "lsp_server.engine.backends.http",
     }
     assert "ctransformers.llm" in loaded
     assert not forbidden & loaded

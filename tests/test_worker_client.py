@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from bundled import load_message, prompt
+from shipped import load_message, prompt
 
 from lsp_server.base import child
 from lsp_server.base.paths import state_dir

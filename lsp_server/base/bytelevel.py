@@ -1,5 +1,8 @@
 """The alphabet in which byte-level BPEs write bytes as text. Does not know tokens or files."""
 
+#: Bytes that no UTF-8 has; some vocabularies have no token for them.
+NEVER = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))
+
 
 def byte_alphabet() -> dict[str, int]:
     """Return the character that stands for each byte in the vocabulary of a byte-level BPE.

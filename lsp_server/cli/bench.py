@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lsp_server.base.errors import OffhandError
 from lsp_server.cli import (
     ablation,
+    bench_engine,
     bench_index,
     bench_infilling,
     bench_memory,
@@ -46,6 +47,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     bench_recall.add(benches)
     bench_memory.add(benches)
     bench_index.add(benches)
+    bench_engine.add(benches)
     compare = benches.add_parser("compare", help="compare two runs of 'lines' over the same places")
     compare.add_argument("before", type=Path, metavar="BEFORE.jsonl", help="what --cases wrote")
     compare.add_argument("after", type=Path, metavar="AFTER.jsonl", help="the same of the other run")

@@ -11,11 +11,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from lsp_server.base.errors import OffhandError
+
+if TYPE_CHECKING:
+    from lsp_server.completion.session import Session
 
 _EDITORS = {
     "nvim": "Neovim",
@@ -103,7 +106,7 @@ def _settings() -> Check:
 
     path = paths.config_file()
     try:
-        _config, warnings = merge(Config(), read_file(path), "settings file")
+        _config, warnings = merge(Config(), read_file(path), "settings file", own_file=True)
     except OffhandError as error:
         return Check("settings", "error", str(error), "Correct the file or remove it.")
     if warnings:
@@ -113,60 +116,79 @@ def _settings() -> Check:
 
 def _model() -> list[Check]:
     from lsp_server.cli import local
-    from lsp_server.models import store
+    from lsp_server.models import choosing, store
+    from lsp_server.models.about import short
 
     try:
-        model = store.find(local.settings().model)
-        store.verify(model)
+        model = choosing.find(local.settings().model)
+        store.verify(model, anew=True)
     except OffhandError as error:
-        return [Check("model", "error", str(error), "Choose another model or install Offhand again.")]
-    file = model.manifest.model
-    text = f"{model.manifest.name}, {file.bytes / 1e6:.1f} MB, sha256 {file.sha256[:16]}… verified"
-    return [Check("model", "ok", text)]
+        return [Check("model", "error", str(error), "'offhand models list' shows which there are.")]
+    manifest = model.manifest
+    about = (
+        f"{short(manifest.parameters)} parameters" if manifest.parameters else "",
+        manifest.quantisation,
+        f"prompts of the family '{manifest.template}'",
+        f"{manifest.model.bytes / 1e6:.1f} MB",
+        f"sha256 {manifest.model.sha256[:16]}… verified",
+        "linked" if manifest.link else "",
+    )
+    return [Check("model", "ok", ", ".join((manifest.name, *filter(None, about))))]
 
 
 async def _engine() -> list[Check]:
-    """Load the model in a worker and time a probe: 256 tokens of prompt, then a line."""
-    from lsp_server.base.parts import Part
-    from lsp_server.cli import local
-    from lsp_server.engine.messages import Stop
+    """Load the model in a worker and time it: a prompt, then tokens. And where code goes."""
+    from lsp_server.cli import local, probing
 
+    before: list[Check] = []
     try:
         begun = time.perf_counter()
         async with local.engine(local.settings()) as session:
             loaded_ms = (time.perf_counter() - begun) * 1_000
-            worker = session.worker
-            assert worker is not None
-            assert worker.loaded is not None
-            prompt = Part("".join(f"value_{number} = table[{number}]\n" for number in range(120)), limit=256)
-            done = await worker.complete((prompt,), Stop("block", indent=-1, max_lines=40), 64, 20_000)
-            if done is None or done.error or not done.tokens:
-                reason = worker.last_failure if done is None else done.error
-                return [
-                    Check(
-                        "engine", "error", f"the engine gave nothing: {reason}", "Report this with the log."
-                    )
-                ]
-            prompt_speed = done.prompt_tokens / max(done.prompt_ms, 1e-3) * 1_000
-            speed = done.tokens / max(done.decode_ms, 1e-3) * 1_000
-            note = worker.loaded.note
-            text = (
-                f"{worker.loaded.engine}, {session.config.threads} thread(s): loaded in {loaded_ms:.0f} ms, "
-                f"{prompt_speed:.0f} prompt tokens/s, {speed:.0f} tokens/s, {worker.rss_mb:.0f} MB"
-            )
+            try:
+                found = await probing.ask(session, loaded_ms)
+            finally:
+                before.append(_server(session))
+            note = session.worker.loaded.note if session.worker and session.worker.loaded else ""
     except OffhandError as error:
-        return [
-            Check(
-                "engine", "error", str(error), "See the line above; 'offhand models list' shows the choices."
-            )
-        ]
+        advice = "See the line above; 'offhand models list' shows the choices."
+        if before and local.settings().engine == "http":
+            advice = "Until it answers the memory completes alone. Start the server, or correct the settings."
+        return [*before, Check("engine", "error", str(error), advice)]
+    text = (
+        f"{found.engine}, {found.threads} thread(s): loaded in {found.load_ms:.0f} ms, "
+        f"{found.prompt_speed:.0f} prompt tokens/s, {found.speed:.0f} tokens/s, {found.rss_mb:.0f} MB"
+    )
+    text += f"; {found.slowed}" if found.slowed else ""
     if note:
-        return [
-            Check("engine", "warning", text, f"It stands in for llama.cpp, which does not run here. {note}")
-        ]
-    if speed < _SLOW:
-        return [Check("engine", "warning", text, "Slow: close other programs, or choose a smaller model.")]
-    return [Check("engine", "ok", text)]
+        advice = f"It stands in for llama.cpp, which does not run here. {note}"
+        return [*before, Check("engine", "warning", text, advice)]
+    if found.speed < _SLOW:
+        advice = (
+            "Slow: close other programs, or let 'offhand models use auto' choose a model that is quick here."
+        )
+        return [*before, Check("engine", "warning", text, advice)]
+    return [*before, Check("engine", "ok", text)]
+
+
+def _server(session: "Session") -> Check:
+    """Whether code goes to a team's server, and where that is."""
+    settings, model, worker = session.config.http, session.model, session.worker
+    if session.config.engine != "http":
+        return Check("server", "ok", "none is asked: no code leaves this machine")
+    where = f"the engine 'http' is on and sends code to {settings.url}, "
+    where += (
+        "which may be another machine (http.allow_remote)" if settings.allow_remote else "on this machine"
+    )
+    known = worker.loaded.served if worker and worker.loaded else None
+    if known is None or model is None:
+        return Check("server", "warning", f"{where}; what it is is not known yet")
+    about = model.manifest
+    return Check(
+        "server",
+        "ok",
+        f"{where}: {known.api}, model '{known.model}', prompts as '{about.template}', {about.context_length} tokens",
+    )
 
 
 def _grammars() -> Check:

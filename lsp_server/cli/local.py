@@ -27,7 +27,7 @@ def settings() -> Config:
         ConfigError: the file cannot be used.
     """
     path = paths.config_file()
-    config, _warnings = merge(Config(), read_file(path), str(path))
+    config, _warnings = merge(Config(), read_file(path), str(path), own_file=True)
     return config
 
 

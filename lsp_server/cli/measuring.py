@@ -90,9 +90,9 @@ def model(which: str) -> "Model":
     Raises:
         ModelError: there is none.
     """
-    from lsp_server.models import store
+    from lsp_server.models import choosing, store
 
-    return store.find(which) if Path(which).name == which else store.at(Path(which))
+    return choosing.find(which) if Path(which).name == which else store.at(Path(which))
 
 
 def with_model(config: "Config", which: str) -> "tuple[Config, Model | None]":

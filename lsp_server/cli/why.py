@@ -50,6 +50,8 @@ def describe(row: dict[str, Any]) -> Iterator[str]:
     place = f" ({row['cursor'].replace('_', ' ')})" if row["cursor"] else ""
     answer = _answer(row) if row["shown"] else f"nothing: {row['reason']}"
     yield f"{where}{place} {row['kind']}: {answer}"
+    if row.get("trouble"):
+        yield f"    engine   {row['trouble']}"
     for step in row["filters"]:
         yield f"    filter   {step['filter']} {step['outcome']}: {step['reason']}"
     if row["mode"]:

@@ -18,10 +18,10 @@ from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Candidate, Gathered
 from lsp_server.engine.client import WorkerClient
-from lsp_server.engine.messages import Finished, Partial, Step, Stop
+from lsp_server.engine.messages import Finished, Infill, Partial, Step, Stop
 from lsp_server.models.manifest import Manifest
 from lsp_server.prompt.families import family
-from lsp_server.prompt.render import About, budget, outline, render
+from lsp_server.prompt.render import About, budget, outline, render, short_path
 from lsp_server.prompt.window import Window, window
 
 #: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
@@ -36,15 +36,26 @@ class Nothing(Exception):
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A prompt, and the part of it that is not the cursor's surroundings."""
+    """A prompt, and the part of it that is not the cursor's surroundings.
+
+    Attributes:
+        infill: what it is made of, for servers.
+    """
 
     parts: tuple[Part, ...]
     snippet: str
+    infill: Infill
 
 
 def capacity_of(manifest: Manifest) -> int:
     """Tokens that a model's prompt may have."""
-    return manifest.context_length - _BLOCK_TOKENS
+    room = manifest.context_length - _BLOCK_TOKENS
+    return min(room, manifest.prompt_tokens) if manifest.prompt_tokens else room
+
+
+def context_of(manifest: Manifest) -> int:
+    """Tokens that the KV cache must hold: a prompt and a completion. Large models could hold far more than is asked."""
+    return capacity_of(manifest) + _BLOCK_TOKENS
 
 
 def seen(template: str, capacity: int, view: View, gathered: Gathered) -> Window:
@@ -76,7 +87,9 @@ def prompt_of(manifest: Manifest, capacity: int, view: View, gathered: Gathered,
     snippets = ((snapshot.path, snippet),) if snippet else ()
     pieces = [(one.path, one.text) for one in gathered.snippets]
     about = About(snapshot.path, project, view.context.language, comment)
-    return Prompt(render(template, shown, about, snippets, most, pieces, manifest.begin), snippet)
+    extra = tuple((short_path(path), text) for path, text in (*pieces, *snippets))
+    parts = render(template, shown, about, snippets, most, pieces, manifest.begin)
+    return Prompt(parts, snippet, Infill(shown.prefix, shown.suffix, extra))
 
 
 def comment_of(view: View) -> str:
@@ -110,7 +123,7 @@ async def ask(
     stop, tokens = _stop(session, view)
     writing = asyncio.get_running_loop().create_task(
         worker.complete(
-            prompt.parts,
+            () if session.laid_out_there else prompt.parts,
             stop,
             tokens,
             session.config.deadline_ms,
@@ -118,6 +131,7 @@ async def ask(
             session.familiar(view.context.language),
             tuple(stage for stage in session.without if stage != "filters" and stage != "retrieval"),
             partial,
+            prompt.infill if session.config.engine == "http" else None,
         )
     )
     try:
@@ -174,6 +188,7 @@ def _finished(
         raise Nothing(worker.last_failure)
     if finished.error:
         raise Nothing(f"the engine failed: {finished.error}")
+    _note_trouble(session, finished, trace)
     session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
     trace.tokens = {
         "prompt": finished.prompt_tokens,
@@ -188,6 +203,19 @@ def _finished(
     if finished.reason not in ("deadline", "length") and not by_memory:
         session.cache.put(place, candidates, speculated=speculative)
     return candidates
+
+
+def _note_trouble(session: Session, finished: Finished, trace: Trace) -> None:
+    """Tell the user once that the engine cannot be asked, and remember when it can be again."""
+    trouble = finished.trouble
+    if trouble is None:
+        if finished.reason != "cancelled" and finished.source == "model":
+            session.outage = ""
+        return
+    trace.trouble = trouble.text
+    if trouble.lasting and not session.outage:
+        session.outage = trouble.text
+        session.warn(f"{trouble.text} Until that is over the memory of what you wrote completes alone.")
 
 
 def _candidates(

@@ -96,14 +96,17 @@ class Gate(msgspec.Struct, frozen=True):
     origin: dict[str, Any] = {}
 
     def odds(self, features: Mapping[str, float]) -> float:
-        """Log-odds that a suggestion with these features is right."""
-        return self.intercept + sum(weight * features.get(name, 0.0) for name, weight in self.weights.items())
+        """Log-odds that a suggestion with these features is right; one that is not known counts as usual."""
+        return self.intercept + sum(
+            weight * features.get(name, self.usual.get(name, 0.0)) for name, weight in self.weights.items()
+        )
 
     def reasons(self, features: Mapping[str, float], most: int = 3) -> tuple[Reason, ...]:
         """What moved these odds furthest away from those of a usual suggestion, the strongest first."""
         moved = []
         for name, weight in self.weights.items():
-            more = features.get(name, 0.0) - self.usual.get(name, 0.0)
+            usual = self.usual.get(name, 0.0)
+            more = features.get(name, usual) - usual
             if abs(weight * more) >= _TOLD:
                 moved.append(Reason(name, weight * more, _WORDS[name][more < 0]))
         return tuple(sorted(moved, key=lambda reason: -abs(reason.odds))[:most])
@@ -142,27 +145,36 @@ def features(
         steps: those that its text is made of, see ``supporting``.
         known_language: the model was trained on the language.
     """
+    if candidate.text and not candidate.steps:
+        return _without_steps(candidate, cursor, known_language)
     logprobs = [step.logprob for step in steps] or [-_MOST_ODDS]
     count = max(len(steps), 1)
     odds = _odds(sum(logprobs))
-    kinds = ("after_dot", "call", "string", "line_start", "block_start")
     return {
         "odds": odds,
         "first_odds": _odds(logprobs[0]),
         "worst": max(min(logprobs), -_MOST_ODDS),
         "mean": max(sum(logprobs) / count, -_MOST_ODDS),
         "tokens": math.log1p(len(steps)),
-        "characters": math.log1p(len(candidate.text)),
-        "lines": math.log1p(candidate.text.count("\n")),
         "match": sum(math.log1p(step.match) for step in steps) / count,
         "long_match": sum(step.match >= _LONG_MATCH for step in steps) / count,
         "first_match": math.log1p(steps[0].match) if steps else 0.0,
         "memory": sum(step.memory for step in steps) / count,
         "healed": math.log1p(sum(step.characters == 0 for step in steps)),
-        "known_language": float(known_language),
-        "no_network": float(candidate.by_memory),
         "odds_unknown": odds * (not known_language),
         "odds_alone": odds * candidate.by_memory,
+        **_without_steps(candidate, cursor, known_language),
+    }
+
+
+def _without_steps(candidate: Candidate, cursor: CursorClass, known_language: bool) -> dict[str, float]:
+    """What can be told of a text whose tokens are not known: some servers tell no probabilities."""
+    kinds = ("after_dot", "call", "string", "line_start", "block_start")
+    return {
+        "characters": math.log1p(len(candidate.text)),
+        "lines": math.log1p(candidate.text.count("\n")),
+        "known_language": float(known_language),
+        "no_network": float(candidate.by_memory),
         "only_signs": float(not any(map(str.isalnum, candidate.text))),
         "open_end": float(candidate.text.rstrip().endswith(_OPEN_ENDS)),
         **{f"cursor_{kind}": float(cursor == kind) for kind in kinds},

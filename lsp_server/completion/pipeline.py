@@ -14,7 +14,7 @@ from lsp_server.completion.asking import Nothing, Prompt, ask, capacity_of, note
 from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
 from lsp_server.completion.gather import NOTHING, gather
 from lsp_server.completion.look import View, look
-from lsp_server.completion.remember import remember
+from lsp_server.completion.remember import may_be_remembered, remember
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Stopwatch, Trace
 from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
@@ -137,6 +137,8 @@ def _wanted(session: Session, snapshot: Snapshot) -> None:
     for name in (snapshot.language, editors_name):
         if name in session.config.disabled_languages:
             raise Nothing(f"the setting 'disabled_languages' has '{name}'")
+    if session.config.engine == "http" and not may_be_remembered(session, snapshot.uri):
+        raise Nothing("the file is ignored or holds secrets, so nothing of it is sent to the server")
 
 
 def _silence(session: Session, view: View) -> str:

@@ -126,6 +126,8 @@ class Session:
         self.model: Model | None = None
         self.worker: WorkerClient | None = None
         self.trouble = ""
+        self.laid_out_there = False  # a team's server lays out prompts itself
+        self.outage = ""  # why a team's server could not be asked lately; the user knows
         self.starting = asyncio.Lock()
         self.started = asyncio.Event()
         self.workspace: WorkspaceTree | None = None

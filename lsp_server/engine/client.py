@@ -11,8 +11,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, cast
 
-import msgspec
-
 from lsp_server.base import child
 from lsp_server.base.errors import ProtocolError
 from lsp_server.base.parts import Part
@@ -25,6 +23,7 @@ from lsp_server.engine.messages import (
     Fit,
     Fitted,
     Forget,
+    Infill,
     Learn,
     Learnt,
     Load,
@@ -35,6 +34,7 @@ from lsp_server.engine.messages import (
     Stage,
     Stop,
     ToServer,
+    without_model,
 )
 from lsp_server.engine.requests import Requests, guarded
 
@@ -131,6 +131,7 @@ class WorkerClient:
         familiar: bool = True,
         without: tuple[Stage, ...] = (),
         on_partial: Callable[[Partial], None] | None = None,
+        infill: Infill | None = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still starting.
 
@@ -142,6 +143,7 @@ class WorkerClient:
             familiar: the model was trained on the document's language.
             without: only for benchmarks.
             on_partial: called with what there is of a running block, whenever a line is complete.
+            infill: as in ``Complete``.
 
         Returns:
             ``None`` when no worker answered; ``last_failure`` then says why.
@@ -157,7 +159,7 @@ class WorkerClient:
             self._heard = loop.time()
         id, answer = self._requests.add(on_partial)
         try:
-            worker.send(Complete(id, parts, stop, max_tokens, left, document, familiar, without))
+            worker.send(Complete(id, parts, stop, max_tokens, left, document, familiar, without, infill))
         except ProtocolError as error:
             self._requests.forget(id)
             self.last_failure = str(error)
@@ -357,7 +359,7 @@ class WorkerClient:
     @property
     def _model_file(self) -> str:
         """The file that may be to blame; some engines read none."""
-        return "" if self._load.engine in ("fake", "memory") else self._load.model
+        return "" if self._load.engine in ("fake", "http", "memory") else self._load.model
 
     async def _end(self) -> None:
         self._supervisor.cancel()
@@ -376,6 +378,7 @@ class WorkerClient:
         elif isinstance(message, Loaded):
             self.loaded, self._trouble = message, ""
             self._enter("ready")
+            guarded(self._on_state)
         elif isinstance(message, Learnt):
             self.learnt = message
             if not self._has_memory:
@@ -407,8 +410,3 @@ class WorkerClient:
         self.state = state
         self._changed()
         guarded(self._on_state)
-
-
-def without_model(load: Load) -> Load:
-    """The message that has the memory answer alone."""
-    return msgspec.structs.replace(load, engine="memory", otherwise="", model="", sha256="")

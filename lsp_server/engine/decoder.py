@@ -132,6 +132,10 @@ class Decoder:
             return part.text, len(ids)
         return b"".join(self.tokenizer.bytes[token] for token in left).decode(errors="ignore"), len(left)
 
+    def close(self) -> None:
+        """Free the engine."""
+        self.engine.close()
+
     def _special(self, part: Part) -> list[int]:
         token = self.tokenizer.special.get(part.text)
         if token is None:
@@ -218,6 +222,10 @@ class Decoder:
             per_token = self.drafting.cost.prompt_token
             self.cached = self.kept.bring(self.engine, self.cached, ids, document, per_token)
         return min(common(ids, self.cached), len(ids) - 1)
+
+    def save(self) -> None:
+        """Have the cache written to disk, if the user wants that; call it when there is time."""
+        self.kept.save(self.engine, self.cached, self.drafting.cost.prompt_token)
 
     def choices(
         self, logits: Logits, typed: bytes, view: View, most: int, familiar: bool = True

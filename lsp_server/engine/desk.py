@@ -1,5 +1,8 @@
 """What the worker has, and what it does with a message: a model or none yet, the memory, the thread that reads files.
 
+A model is one of tokens, which is decoded here, or a server that is given text; what that cannot answer the memory
+does.
+
 Knows nothing of pipes; of LSP, documents or settings neither.
 """
 
@@ -8,7 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from lsp_server.base.errors import OffhandError
+from lsp_server.base.parts import Part
 from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
@@ -30,10 +36,15 @@ from lsp_server.engine.messages import (
     Loaded,
     LoadFailed,
     Remember,
+    Served,
     ToServer,
 )
-from lsp_server.engine.opening import identity, open_engine
+from lsp_server.engine.opening import identity, open_engine, open_http
+from lsp_server.engine.protocol import Engine, TextEngine
 from lsp_server.engine.tokenizer import Tokenizer
+
+#: Tokens before the cursor by which the memory alone answers a request that was laid out for another model.
+_ALONE = 512
 
 
 class Desk:
@@ -42,7 +53,8 @@ class Desk:
     def __init__(self, inbox: Inbox, send: Callable[[ToServer], None]) -> None:
         self._inbox = inbox
         self._send = send
-        self._model: Decoder | None = None
+        self._model: Decoder | TextEngine | None = None
+        self._told: Loaded | None = None
         self._alone: Decoder | None = None  # without a network
         self._reader: Reader | None = None
         self._lines: LineTokens | None = None
@@ -68,37 +80,45 @@ class Desk:
         threading.Thread(target=self._load, args=(request, self._alone, arrived), daemon=True).start()
 
     def _load(self, request: Load, alone: Decoder, arrived: float) -> None:
+        model: Decoder | TextEngine
+        engine: Engine | TextEngine
         try:
-            engine, name, note = open_engine(request, alone)
-            decoder = Decoder(engine, alone.tokenizer, request.end_tokens, alone.memory, alone.weights)
+            note = ""
+            if request.engine == "http":
+                name, model = request.engine, open_http(request, alone)
+                engine = model
+            else:
+                engine, name, note = open_engine(request, alone)
+                model = Decoder(engine, alone.tokenizer, request.end_tokens, alone.memory, alone.weights)
         except OffhandError as error:
             answer = Opened(alone, None, LoadFailed(str(error)))
         except MemoryError:
             failure = f"There is not enough memory for {request.model}. Choose a smaller model."
             answer = Opened(alone, None, LoadFailed(failure))
         else:
-            if request.keep:
-                decoder.kept.file = KeptFile(identity(request.sha256, name))
+            if request.keep and isinstance(model, Decoder):
+                model.kept.file = KeptFile(identity(request.sha256, name))
             took = (time.monotonic() - arrived) * 1000
-            loaded = Loaded(name, engine.vocabulary, engine.context, engine.parameters, took, note)
-            answer = Opened(alone, decoder, loaded)
+            size = (engine.vocabulary, engine.context, engine.parameters)
+            answer = Opened(alone, model, Loaded(name, *size, took, note, _served(model)))
         self._inbox.post(answer)
 
     def opened(self, news: Opened) -> None:
         """Take a model that was loaded; one that was replaced meanwhile goes."""
         if news.alone is not self._alone:
-            if news.decoder is not None:
-                news.decoder.engine.close()
+            if news.model is not None:
+                news.model.close()
             return
-        self._model = news.decoder
+        self._model = news.model
+        self._told = news.answer if isinstance(news.answer, Loaded) else None
         self._send(news.answer)
 
     def _close(self) -> None:
         if self._model is not None:
-            self._model.engine.close()
+            self._model.close()
         if self._reader is not None:
             self._reader.close()
-        self._model = self._alone = self._reader = None
+        self._model = self._alone = self._reader = self._told = None
 
     def remember(self, message: Remember) -> None:
         """Learn an open document."""
@@ -127,9 +147,8 @@ class Desk:
 
     def idle(self) -> None:
         """Nothing was asked for a while."""
-        if self._model is not None:
-            model = self._model
-            model.kept.save(model.engine, model.cached, model.drafting.cost.prompt_token)
+        if isinstance(self._model, Decoder):
+            self._model.save()
 
     def answer(self, request: Complete, arrived: float) -> Finished:
         """Complete; with the memory alone while there is no model, or where the time was over before it said a word."""
@@ -140,20 +159,50 @@ class Desk:
             return self._inbox.is_cancelled(request.id)
 
         with self._reader.at_rest():
-            if self._model is not None:
+            deadline = arrived + request.deadline_ms / 1000
+            trouble = None
+            if isinstance(self._model, Decoder):
                 self._model.engine.resume()
                 with self._inbox.stopping(request.id, self._model.engine.abort):
                     finished = complete(
                         self._model,
                         request,
-                        deadline=arrived + request.deadline_ms / 1000,
+                        deadline=deadline,
                         cancelled=cancelled,
                         on_partial=self._send,
                     )
                 if finished.reason != "deadline" or finished.text:
                     return finished
-            return complete(self._alone, request, cancelled=cancelled)
+            elif self._model is not None:
+                finished = self._model.complete(
+                    request, deadline=deadline, cancelled=cancelled, on_partial=self._send
+                )
+                self._tell(self._model)
+                trouble = finished.trouble
+                if trouble is None:
+                    return finished
+            by_memory = complete(self._alone, _for_memory(request), cancelled=cancelled)
+            return msgspec.structs.replace(by_memory, trouble=trouble)
+
+    def _tell(self, model: TextEngine) -> None:
+        """Say so when a server turns out to be another than was said."""
+        if model.served is None or self._told is None or model.served == self._told.served:
+            return
+        self._told = msgspec.structs.replace(self._told, served=model.served, context=model.context)
+        self._send(self._told)
 
 
 def _learnt(memory: Memory, read: int) -> Learnt:
     return Learnt(memory.documents, memory.size, read)
+
+
+def _served(model: Decoder | TextEngine) -> Served | None:
+    return None if isinstance(model, Decoder) else model.served
+
+
+def _for_memory(request: Complete) -> Complete:
+    """A request as the memory alone can answer it: the parts may name tokens of a served model, which it lacks."""
+    if request.infill is None:
+        return request
+    part = Part(request.infill.prefix, limit=_ALONE, cut="left")
+    return msgspec.structs.replace(request, parts=(part,))

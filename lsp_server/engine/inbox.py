@@ -30,6 +30,7 @@ from lsp_server.engine.messages import (
     Remember,
     ToWorker,
 )
+from lsp_server.engine.protocol import TextEngine
 
 #: Exit code after something that was no message.
 EXIT_MALFORMED = 2
@@ -40,12 +41,12 @@ class Opened(msgspec.Struct, frozen=True):
 
     Attributes:
         alone: what it was loaded beside.
-        decoder: the model; ``None`` when it was refused.
+        model: ``None`` when it was refused.
         answer: for the server.
     """
 
     alone: Decoder
-    decoder: Decoder | None
+    model: Decoder | TextEngine | None
     answer: Loaded | LoadFailed
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from lsp_server.base.config import Http
 from lsp_server.base.parts import Part
 
 #: Name of the document that ``Remember`` keeps lines in which were deleted lately, whatever document they stood in.
@@ -55,6 +56,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
         otherwise: name of the backend to take where that one does not run on this machine; none if empty.
         keep: the state of the cache may be written to the user's own folder, for the next start.
         mixture: path of the numbers by which the memory is mixed in; those that come with Offhand if empty.
+        http: only for ``http``: the server to ask.
+        ask: texts of special tokens; of these the worker finds out which the server's model has.
     """
 
     engine: str
@@ -69,6 +72,22 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     otherwise: str = ""
     mixture: str = ""
     keep: bool = False
+    http: Http | None = None
+    ask: tuple[str, ...] = ()
+
+
+class Infill(msgspec.Struct, frozen=True):
+    """A prompt's content without any layout, for servers that lay it out themselves.
+
+    Attributes:
+        prefix: the text before the cursor, where the document's window begins.
+        suffix: the text behind it.
+        extra: pieces of other files, path and text, in the order in which the model shall see them.
+    """
+
+    prefix: str
+    suffix: str
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 class Complete(msgspec.Struct, frozen=True, tag="complete"):
@@ -83,6 +102,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
         document: name of the document that is being written, as ``Remember`` has it.
         familiar: the model was trained on the document's language.
         without: only for benchmarks.
+        infill: only for ``http``: what the parts are made of.
     """
 
     id: int
@@ -93,6 +113,7 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
     document: str = ""
     familiar: bool = True
     without: tuple[Stage, ...] = ()
+    infill: Infill | None = None
 
 
 class Fit(msgspec.Struct, frozen=True, tag="fit"):
@@ -146,15 +167,39 @@ ToWorker = Load | Complete | Fit | Remember | Learn | Forget | Cancel
 TO_WORKER: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 
 
+def without_model(load: Load) -> Load:
+    """The message that has the memory answer alone."""
+    return msgspec.structs.replace(load, engine="memory", otherwise="", model="", sha256="", http=None)
+
+
 # --- worker to server
 
 
+class Served(msgspec.Struct, frozen=True):
+    """What a server said about itself.
+
+    Attributes:
+        api: what it speaks, as the setting ``http.api`` names it.
+        model: name of its model; empty when it told none.
+        context: tokens that its model sees at once; 0 when it told none.
+        tokens: of the special tokens that were asked for those it has, text to id; 0 where it told no id.
+        lays_out: it can lay out a prompt from prefix and suffix itself.
+    """
+
+    api: str
+    model: str = ""
+    context: int = 0
+    tokens: dict[str, int] = {}
+    lays_out: bool = False
+
+
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
-    """The model is ready.
+    """The model is ready; said again when more is known of it.
 
     Attributes:
         engine: name of the backend that has it.
         note: why that is not the one that was asked for; empty if it is.
+        served: only for ``http``: what is known of the server; ``None`` before it first answered.
     """
 
     engine: str
@@ -163,6 +208,7 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     parameters: int
     load_ms: float
     note: str = ""
+    served: Served | None = None
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
@@ -216,6 +262,17 @@ class Written(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
+class Trouble(msgspec.Struct, frozen=True):
+    """Why the engine did not answer, and the memory did in its place; one sentence without any code.
+
+    Attributes:
+        lasting: it is not only this request that the engine was too slow for.
+    """
+
+    text: str
+    lasting: bool = True
+
+
 class Finished(msgspec.Struct, frozen=True, tag="finished"):
     """A completion.
 
@@ -229,6 +286,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
         tokens: generated tokens, those of ``others`` and of abandoned tries included.
         prompt_ms, decode_ms: wall time of the two stages.
         error: set when the engine failed; then ``text`` is empty.
+        trouble: set when the engine could not be asked.
     """
 
     id: int
@@ -243,6 +301,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     prompt_ms: float = 0.0
     decode_ms: float = 0.0
     error: str = ""
+    trouble: Trouble | None = None
 
 
 class Fitted(msgspec.Struct, frozen=True, tag="fitted"):

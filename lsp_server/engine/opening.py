@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from lsp_server.base.digest import sha256
+from lsp_server.base import digest
 from lsp_server.base.errors import EngineError, ModelError
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.messages import Load
-from lsp_server.engine.protocol import Engine
+from lsp_server.engine.protocol import Engine, TextEngine
 
 
 def open_engine(request: Load, alone: Decoder) -> tuple[Engine, str, str]:
@@ -36,6 +36,19 @@ def open_engine(request: Load, alone: Decoder) -> tuple[Engine, str, str]:
             raise
         other = msgspec.structs.replace(request, engine=request.otherwise)
         return _open(other, alone), request.otherwise, str(error)
+
+
+def open_http(request: Load, alone: Decoder) -> TextEngine:
+    """Get to know a team's server.
+
+    Raises:
+        EngineError: the settings cannot be used.
+    """
+    if request.http is None:
+        raise EngineError("The engine 'http' was told no server.")
+    from lsp_server.engine.backends.http.engine import HttpEngine
+
+    return HttpEngine(request.http, request.ask, alone)
 
 
 def _open(request: Load, alone: Decoder) -> Engine:
@@ -78,12 +91,12 @@ def identity(sha256: str, engine: str) -> str:
 def _check(model: Path, expected: str) -> None:
     """Native code must see no other file than the one that was validated."""
     try:
-        digest = sha256(model)
+        found = digest.remembered(model)
     except OSError as error:
         raise ModelError(
             f"Model file {model} cannot be read: {error.strerror or error}. Copy it again."
         ) from error
-    if digest != expected:
+    if found != expected:
         raise ModelError(
             f"Model file {model} is damaged: its sha256 differs. Copy it again, or install Offhand again."
         )

@@ -18,7 +18,7 @@ def default_environment(threads: int) -> dict[str, str]:
         "OMP_WAIT_POLICY": "passive",
         "OMP_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false",
-        # Nothing in the worker knows how to reach a network; these say so to libraries that could learn it.
+        # Nothing in the worker but the HTTP engine reaches a network; these say so to libraries that could learn it.
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TRANSFORMERS_OFFLINE": "1",

@@ -4,12 +4,14 @@ The protocol fits a token-level library (ctransformers, a llama.cpp binding) and
 given text and decodes on its own (``logits`` false): see ``Capabilities``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from lsp_server.engine.messages import Complete, Finished, Partial, Served
 
 Logits = npt.NDArray[np.float32]
 
@@ -19,7 +21,7 @@ class Capabilities(msgspec.Struct, frozen=True):
 
     Attributes:
         network: knows more than the memory; without one only what is remembered is said.
-        logits: gives logits at all. A text-level server (HTTP) does not; then ``decoding`` hands it the whole request.
+        logits: gives logits at all. A text-level server (HTTP) does not: it is a ``TextEngine``.
         all_rows: has ``evaluate_all``, so that drafts can be verified in one batch.
         abort: a running evaluation can be stopped from another thread.
         snapshots: has ``snapshot`` and ``restore``.
@@ -97,3 +99,44 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model. No view of its logits may be used afterwards."""
+
+
+class TextEngine(Protocol):
+    """What is given a whole request and decodes on its own. Not thread-safe."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine can do; ``logits`` is false."""
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of token ids of the tokenizer beside it; its own is not known."""
+
+    @property
+    def context(self) -> int:
+        """Tokens of a prompt and its completion."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights; 0 when unknown."""
+
+    @property
+    def served(self) -> Served | None:
+        """What is known of the server; ``None`` while it has not answered."""
+
+    def complete(
+        self,
+        request: Complete,
+        *,
+        deadline: float,
+        cancelled: Callable[[], bool],
+        on_partial: Callable[[Partial], None],
+    ) -> Finished:
+        """Complete a prompt; arguments as in ``decoding.complete``.
+
+        Returns:
+            with ``trouble`` where it could not be asked, and then without text.
+        """
+
+    def close(self) -> None:
+        """Close what is open."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tokenizers
 
-from lsp_server.base.bytelevel import byte_alphabet
+from lsp_server.base.bytelevel import NEVER, byte_alphabet
 from lsp_server.base.errors import ModelError
 
 Ids = npt.NDArray[np.int64]
@@ -31,8 +31,6 @@ _PROBES = ("a", "A", "_", "0", " ", "\n", "(")
 _SPACE = "▁"
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
-#: Bytes that no UTF-8 has; some vocabularies have no token for them.
-_NEVER = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))
 
 #: Pre-tokens at the end of a text among which the stable start is sought.
 _LOOK_BACK = 3
@@ -132,7 +130,7 @@ class Tokenizer:
             if not entry.special:
                 table[token] = entry.content.encode()
                 self._literal.append(entry.content)
-        lacking = set(range(256)) - _NEVER - {data[0] for data in table if len(data) == 1}
+        lacking = set(range(256)) - NEVER - {data[0] for data in table if len(data) == 1}
         if lacking:
             raise ModelError(
                 f"Tokenizer {path} has no token for {len(lacking)} of 256 bytes, so some texts could not be spelled. "

@@ -143,7 +143,8 @@ class OffhandServer(LanguageServer):
         """Put the settings in force; the engine is started anew only if they change it."""
         before = self.session.config
         config = self._apply_settings()
-        if (config.model, config.engine, config.threads) != (before.model, before.engine, before.threads):
+        engine = ("model", "engine", "threads", *(("http",) if config.engine == "http" else ()))
+        if any(getattr(config, name) != getattr(before, name) for name in engine):
             self.spawn(self._start_again())
         elif config.workspace != before.workspace:
             self.follow()

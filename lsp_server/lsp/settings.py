@@ -32,12 +32,15 @@ class Settings:
         """The settings in force, and the warnings that the user has not seen yet."""
         config, warnings = Config(), []
         try:
-            layers = [(read_file(self.path), str(self.path))]
+            layers = [(read_file(self.path), str(self.path), True)]
         except ConfigError as error:
             layers, warnings = [], [str(error)]
-        layers += [(dict(self._initial), "initializationOptions"), (dict(self._workspace), "editor settings")]
-        for values, origin in layers:
-            config, ignored = merge(config, values, origin)
+        layers += [
+            (_nested(self._initial), "initializationOptions", False),
+            (_nested(self._workspace), "editor settings", False),
+        ]
+        for values, origin, own_file in layers:
+            config, ignored = merge(config, values, origin, own_file=own_file)
             warnings += ignored
         fresh = [text for text in warnings if text not in self._warned]
         self._warned.update(fresh)
@@ -49,3 +52,18 @@ def _section(values: Any) -> Mapping[str, Any]:
     if isinstance(values, Mapping) and isinstance(values.get(SECTION), Mapping):
         values = values[SECTION]
     return values if isinstance(values, Mapping) else {}
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with ``http.api`` as ``api`` in the table ``http``: VS Code names a table's settings so."""
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        table, dot, rest = str(name).partition(".")
+        inner = nested.get(table)
+        if dot and isinstance(inner, dict):
+            nested[table] = {**inner, rest: value}
+        elif isinstance(inner, dict) and isinstance(value, Mapping):
+            nested[table] = {**value, **inner}
+        else:
+            nested[table] = {rest: value} if dot else value
+    return nested

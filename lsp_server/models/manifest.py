@@ -64,6 +64,12 @@ class Manifest(msgspec.Struct, frozen=True):
         end_tokens: those that end a completion.
         pieces: of other files, in its prompt.
         begin: name of the special token that every prompt begins with; empty for none.
+        prompt_tokens: that a prompt may have; 0 for as many as the context holds. What a probe of this machine found
+            counts more, see ``probe``.
+        quantisation, author: as the GGUF header has them; empty when unknown.
+        link: absolute path of the model's file, if it was not copied into the folder.
+        imported: the file is of unknown origin: ``offhand models add`` brought it. Only an engine whose reader is
+            maintained may see it.
     """
 
     name: Name
@@ -81,6 +87,11 @@ class Manifest(msgspec.Struct, frozen=True):
     summary: str = ""
     pieces: Pieces = Pieces()
     begin: str = ""
+    prompt_tokens: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
+    quantisation: str = ""
+    author: str = ""
+    link: str = ""
+    imported: bool = False
 
 
 def read(path: Path) -> Manifest:

@@ -13,6 +13,15 @@ from lsp_server.models.vocabulary import BYTE, Vocabulary
 
 SPACE = "▁"
 
+LACKING = (
+    "The model's vocabulary has no token for {count} of 256 bytes, so some texts could not be spelled. Use another "
+    "model."
+)
+
+#: Longest piece that is merged (characters), and most merges. Real vocabularies have pieces of 16 to 64 characters and
+#: half a million merges; a hostile file could take minutes and all memory.
+_LONGEST, _MOST = 256, 4_000_000
+
 #: Classes of characters between which a boundary is looked for, as members of a regular expression's set. All are made
 #: of ASCII, so that they mean the same here and in the library, whatever Unicode either knows.
 _CLASSES = {
@@ -38,13 +47,13 @@ def merges(vocabulary: Vocabulary, apart: Collection[int]) -> list[tuple[str, st
         apart: ids of tokens that no text becomes by merging.
 
     Raises:
-        ModelError: a byte has no token, so there are texts that could not be spelled.
+        ModelError: a byte has no token, so some texts could not be spelled; or there are too many merges.
     """
     _check_bytes(vocabulary)
     usable = {
         text: token
         for token, (text, kind) in enumerate(zip(vocabulary.tokens, vocabulary.types, strict=True))
-        if kind != BYTE and token not in apart
+        if kind != BYTE and token not in apart and len(text) <= _LONGEST
     }
     made = {text for text in usable if len(text) == 1}
     found: list[tuple[float, int, tuple[str, str]]] = []
@@ -58,6 +67,11 @@ def merges(vocabulary: Vocabulary, apart: Collection[int]) -> list[tuple[str, st
                 reachable = True
         if reachable:
             made.add(text)
+        if len(found) > _MOST:
+            raise ModelError(
+                f"The model's vocabulary can be merged in more than {_MOST} ways, which no real one can. Fetch the "
+                "file again or use another."
+            )
     found.sort(key=lambda entry: entry[:2])
     return [pair for _, _, pair in found]
 
@@ -124,7 +138,4 @@ def _check_bytes(vocabulary: Vocabulary) -> None:
     texts = set(vocabulary.tokens)
     lacking = [byte for byte in range(256) if f"<0x{byte:02X}>" not in texts]
     if lacking:
-        raise ModelError(
-            f"The model's vocabulary has no token for {len(lacking)} of 256 bytes, so some texts could not be spelled. "
-            "Use another model."
-        )
+        raise ModelError(LACKING.format(count=len(lacking)))

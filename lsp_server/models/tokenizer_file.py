@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from lsp_server.base.bytelevel import NEVER, byte_alphabet
 from lsp_server.base.errors import ModelError
 from lsp_server.models import pieces
 from lsp_server.models.cutting import CUTTINGS
@@ -21,6 +22,9 @@ _LOOKS_SPECIAL = re.compile(r"<[|\uff5c].+[|\uff5c]>|<unused\d+>|\[@BOS@\]|<(?:p
 
 #: A text that might be a word of its own in any way of cutting.
 _ONE_WORD = re.compile(r"[^\W_]+|[^\w\s]+")
+
+#: What no byte-level BPE makes of a text.
+_NOT_BYTES = re.compile(f"[^{re.escape(''.join(byte_alphabet()))}]")
 
 #: How text is cut where a file does not say, and where it names a way that is not known.
 _SILENT, _UNKNOWN = "default", "gpt-2"
@@ -97,9 +101,10 @@ def _special(vocabulary: Vocabulary, names: Collection[str]) -> frozenset[int]:
         token
         for token, (text, kind) in enumerate(zip(vocabulary.tokens, vocabulary.types, strict=True))
         if kind in (CONTROL, UNKNOWN, UNUSED)
-        or token in named
+        or (token in named and len(text) > 1)  # some files name a comma
         or text in names
         or (kind == USER_DEFINED and _LOOKS_SPECIAL.fullmatch(text))
+        or (kind != USER_DEFINED and vocabulary.model == "gpt2" and _NOT_BYTES.search(text))
     )
 
 
@@ -140,6 +145,13 @@ def _split(pattern: str) -> dict[str, Any]:
 def _byte_level(vocabulary: Vocabulary, apart: frozenset[int]) -> dict[str, Any]:
     ids = {text: token for token, text in enumerate(vocabulary.tokens)}
     lost = {-1, *apart}
+    lacking = [
+        byte
+        for character, byte in byte_alphabet().items()
+        if byte not in NEVER and ids.get(character, -1) in lost
+    ]
+    if lacking:
+        raise ModelError(pieces.LACKING.format(count=len(lacking)))
     merges: dict[tuple[str, str], None] = {}
     for merge in vocabulary.merges:
         place = merge.find(" ", 1)

@@ -13,6 +13,7 @@ import msgspec
 
 from lsp_server.base.errors import ModelError
 from lsp_server.models import gguf
+from lsp_server.models.metadata import Value
 
 #: Types of tokens, ``tokenizer.ggml.token_type``.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
@@ -92,7 +93,7 @@ class _Damaged(Exception):
     """What is wrong with a vocabulary; ``read`` turns it into a ModelError."""
 
 
-_Metadata = dict[str, str | int | float | bool | gguf.Array]
+_Metadata = dict[str, Value]
 
 
 def _vocabulary(metadata: _Metadata) -> Vocabulary:
@@ -109,7 +110,7 @@ def _vocabulary(metadata: _Metadata) -> Vocabulary:
         pre=pre,
         tokens=tokens,
         types=_types(metadata, tokens),
-        scores=_scores(metadata, len(tokens)),
+        scores=_scores(metadata),
         merges=_texts(metadata, _MERGES),
         bos=_id(metadata, ("bos_token_id",), len(tokens), 1 if pieces else None),
         eos=_id(metadata, ("eos_token_id",), len(tokens), 2 if pieces else None),
@@ -161,21 +162,17 @@ def _types(metadata: _Metadata, tokens: tuple[str, ...]) -> tuple[int, ...]:
     array = _array(metadata, _TYPES, (gguf.INT32, gguf.UINT32))
     if array is None:
         return (NORMAL,) * len(tokens)
-    if array.count < len(tokens):
-        raise _Damaged(f"it has {len(tokens)} tokens, but the types of {array.count}")
     return tuple(
         UNUSED if text == f"[EMPTY_{token}]" else int(kind)
-        for token, (text, kind) in enumerate(zip(tokens, array.values, strict=False))
+        for token, (text, kind) in enumerate(zip(tokens, array.values, strict=True))
     )
 
 
-def _scores(metadata: _Metadata, count: int) -> tuple[float, ...]:
+def _scores(metadata: _Metadata) -> tuple[float, ...]:
     array = _array(metadata, _SCORES, (gguf.FLOAT32, gguf.INT32))
     if array is None:
         return ()
-    if array.count < count:
-        raise _Damaged(f"it has {count} tokens, but the scores of {array.count}")
-    return tuple(map(float, array.values[:count]))
+    return tuple(map(float, array.values))
 
 
 def _id(metadata: _Metadata, keys: tuple[str, ...], count: int, default: int | None = None) -> int | None:

@@ -1,40 +1,18 @@
 """The bundled model in llama.cpp's own server, asked as llama.vim and llama.vscode do: ``/infill``, suffix first."""
 
-import json
-import os
 import random
-import shutil
-import socket
-import subprocess
 import sysconfig
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from lsp_server.models import store
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-MODEL = store.find("bundled")
+from llama import HOW, MODEL, SERVER, Server, started
 
 #: Real places, in files that Python brings along; characters around them that fit into the context, if they are code
 #: and not tables of numbers.
 SOURCES = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
 PLACES, ABOVE, BELOW = 40, 3 * MODEL.manifest.context_length // 2, MODEL.manifest.context_length // 2
 
-
-def find_server() -> Path | None:
-    named = os.environ.get("OFFHAND_LLAMA_SERVER") or shutil.which("llama-server")
-    unpacked = sorted((ROOT / ".cache" / "servers").glob("*/bin/llama-server"))
-    return Path(named) if named else next(iter(unpacked), None)
-
-
-SERVER = find_server()
-HOW = "no llama-server: run make editors, or set OFFHAND_LLAMA_SERVER"
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,59 +24,10 @@ pytestmark = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Server:
-    """A running server."""
-
-    def __init__(self, port: int) -> None:
-        self._address = f"http://127.0.0.1:{port}"
-
-    def ask(self, path: str, **body: Any) -> dict[str, Any]:
-        data = json.dumps(body).encode()
-        request = urllib.request.Request(self._address + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=120) as reply:
-            answer: dict[str, Any] = json.load(reply)
-            return answer
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(self._address + "/health", timeout=5):
-                return True
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    assert SERVER is not None
-    log = tmp_path_factory.mktemp("llama") / "log"
-    # Debian's server looks for its builds for different processors where it was installed and in the current folder.
-    builds = sorted(SERVER.parent.parent.rglob("libggml-cpu-*.so"))
-    port = free_port()
-    options = ["-t", "1", "-c", str(MODEL.manifest.context_length), "--spm-infill", "--no-webui"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(SERVER), "-m", str(MODEL.model_file), *options, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=builds[0].parent if builds else None,
-            env={**os.environ, "OMP_WAIT_POLICY": "passive"},
-            stdout=output,
-            stderr=output,
-        )
-    running = Server(port)
-    until = time.monotonic() + 120
-    while not running.ready():
-        assert process.poll() is None, log.read_text(errors="replace")
-        assert time.monotonic() < until, log.read_text(errors="replace")
-        time.sleep(0.1)
-    yield running
-    process.terminate()
-    process.wait(timeout=30)
+    with started(tmp_path_factory.mktemp("llama") / "log", "--spm-infill") as running:
+        yield running
 
 
 def places() -> Iterator[tuple[dict[str, str], str]]:

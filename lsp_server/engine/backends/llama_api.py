@@ -176,6 +176,7 @@ class Library:
 
     Attributes:
         complaints: its last error messages.
+        handle: all of it, undeclared.
     """
 
     def __init__(self, path: Path) -> None:
@@ -200,6 +201,7 @@ class Library:
         except AttributeError as error:
             raise _other(f"it lacks a function: {error}") from error
         self._check()
+        self.handle = library
         self.complaints: deque[str] = deque(maxlen=3)
         self._log = _LogCallback(self._heard)  # must live as long as the library may call it
         self.log_set(self._log, None)

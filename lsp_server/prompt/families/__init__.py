@@ -130,6 +130,14 @@ class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a piece of a file ends with its text")
 
 
+def marks() -> tuple[str, ...]:
+    """Texts of all tokens that ``identify`` looks at, for a vocabulary that can only be asked for single tokens."""
+    rows = [family(name) for name in names()]
+    told = [text for row in rows for one in row.vocabularies for text in (*one.has, *one.lacks)]
+    used = [text for row in rows for text in (*row.tokens.values(), *row.ends)]
+    return tuple(sorted({*told, *used, *_ENDS}))
+
+
 class Identity(msgspec.Struct, frozen=True):
     """What a vocabulary says about how its model is asked; names are the tokens' texts.
 

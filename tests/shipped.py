@@ -1,4 +1,4 @@
-"""The bundled model as tests need it: its manifest, its tokenizer, and messages about it."""
+"""The small model that ships, as tests need it: its manifest, its tokenizer, and messages about it."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from lsp_server.models import store
 from lsp_server.prompt.render import About, Budget, render
 from lsp_server.prompt.window import Window
 
-MODEL = store.find("bundled")
+MODEL = store.find("small")
 
 
 @cache
@@ -33,7 +33,7 @@ def load_message(engine: str, **changes: Any) -> Load:
 
 
 def prompt(prefix: str, suffix: str = "") -> tuple[Part, ...]:
-    """A suffix-first prompt, as the bundled model was trained on."""
+    """A suffix-first prompt, as the models that ship were trained on."""
     without_limits = Budget(0, 0, 0)
     return render("offhand", Window(prefix, suffix, 0), About("app/main.py"), (), without_limits)
 

@@ -1,0 +1,25 @@
+"""Writing a small file so that whoever reads it finds the old content or the new, never half of either."""
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace a file's content; its folder is made if there is none. A link stays one: what it leads to is replaced.
+
+    Raises:
+        OSError: it cannot be written; the old content is still there.
+    """
+    path = path.resolve()
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        temporary.write_bytes(data)
+        with contextlib.suppress(OSError):  # there is none yet, or it is somebody else's
+            temporary.chmod(path.stat().st_mode & 0o777)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
