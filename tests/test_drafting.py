@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from bundled import MODEL, complete_message, load_message, prompt, tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import MODEL, complete_message, load_message, prompt, tokenizer
 
 from lsp_server.base.errors import EngineError
 from lsp_server.base.machine import Memory, memory

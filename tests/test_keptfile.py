@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bundled import MODEL, complete_message, load_message, tokenizer
+from shipped import MODEL, complete_message, load_message, tokenizer
 
 from lsp_server.base.paths import kept_caches
 from lsp_server.engine import keptfile, worker
