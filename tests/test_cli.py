@@ -202,8 +202,14 @@ def test_reset(tmp_path: Path) -> None:
     assert not kept.exists()
     assert "Nothing was learnt yet." in offhand(tmp_path, "reset")
     kept.write_text("rubbish")
-    assert "could not be read" in offhand(tmp_path, "reset")
+    prompt = kept.parent / "caches" / "0123.kv"
+    prompt.parent.mkdir()
+    prompt.write_bytes(b"state")
+    out = offhand(tmp_path, "reset")
+    assert "could not be read" in out
+    assert "Removed what was kept of prompts" in out
     assert not kept.exists()
+    assert not prompt.exists()
 
 
 #: What a server notes down of a request whose suggestion it did not show.

@@ -135,6 +135,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workspace: Annotated[
         bool, Meta(description="Also learn from the files of the workspace that are not open.")
     ] = True
+    keep_cache: Annotated[
+        bool,
+        Meta(
+            description="Keep on disk, readable by you alone, what the model has computed of the last prompt, so that "
+            "a large model answers at once after a restart. The prompt's text can be recovered from it; 'offhand "
+            "reset' removes it."
+        ),
+    ] = False
     disabled_languages: Annotated[
         tuple[str, ...], Meta(description="Languages to stay silent in, by the editor's language id.")
     ] = ()

@@ -29,6 +29,11 @@ def state_dir() -> Path:
     return _folder("state", platformdirs.user_state_dir("offhand", appauthor=False))
 
 
+def kept_caches() -> Path:
+    """What the engine computed of the last prompt, where the user lets it be kept."""
+    return state_dir() / "caches"
+
+
 def cache_dir() -> Path:
     """What can be made again at any time: the indexes of workspaces."""
     return _folder("cache", platformdirs.user_cache_dir("offhand", appauthor=False))

@@ -23,7 +23,8 @@ from lsp_server.completion.gather import NOTHING
 from lsp_server.completion.look import look
 from lsp_server.completion.session import Session
 from lsp_server.engine.backends.absent import Absent
-from lsp_server.engine.decoder import Decoder, common
+from lsp_server.engine.decoder import Decoder
+from lsp_server.engine.kept import common
 from lsp_server.engine.memory.mixture import Weights, weights
 from lsp_server.engine.memory.segment import Ids
 from lsp_server.engine.memory.store import DEAD

@@ -1,6 +1,7 @@
-"""``offhand reset``: forget what was learnt from accepting and rejecting suggestions."""
+"""``offhand reset``: forget what was learnt from accepting and rejecting suggestions, and what was kept of prompts."""
 
 import argparse
+from pathlib import Path
 
 from lsp_server.base import paths
 from lsp_server.base.errors import OffhandError
@@ -8,14 +9,15 @@ from lsp_server.base.errors import OffhandError
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
-    parser = commands.add_parser("reset", help="forget what was learnt from accepts and rejects")
+    parser = commands.add_parser("reset", help="forget what was learnt and kept of you")
     parser.set_defaults(run=run)
 
 
 def run(_arguments: argparse.Namespace) -> int:
-    """Remove the file, and say what was in it. A server that runs forgets too, within seconds."""
+    """Remove the files, and say what was in them. A server that runs forgets what it learnt too, within seconds."""
     from lsp_server.completion import adaptation
 
+    _forget_prompts(paths.kept_caches())
     path = paths.state_dir() / adaptation.FILE
     learnt = adaptation.load(path)
     try:
@@ -27,3 +29,16 @@ def run(_arguments: argparse.Namespace) -> int:
         raise OffhandError(f"{path} cannot be removed: {error.strerror}.") from error
     print(f"Removed {path}: {adaptation.describe(learnt) if learnt else 'it could not be read'}.")
     return 0
+
+
+def _forget_prompts(folder: Path) -> None:
+    try:
+        kept = list(folder.iterdir())
+        for path in kept:
+            path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OffhandError(f"{folder} cannot be emptied: {error.strerror}.") from error
+    if kept:
+        print(f"Removed what was kept of prompts in {folder}.")

@@ -149,6 +149,7 @@ def load_message(session: Session, model: Model) -> Load:
         http=session.config.http if engine == "http" else None,
         ask=marks() if engine == "http" else (),
         mixture=str(model.mixture_file or ""),
+        keep=session.config.keep_cache,
         delay_ms=float(os.environ.get("OFFHAND_FAKE_DELAY_MS", "0")),
     )
 

@@ -1,11 +1,13 @@
 """What decoding works on: an engine, its tokenizer, the memory, and what stands in the KV cache.
 
-Knows which token is how likely, not where a completion begins or ends; no process, no file, no clock.
+Knows which token is how likely, not where a completion begins or ends; no process, no file.
 """
 
 import contextlib
 import math
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -13,6 +15,8 @@ import numpy.typing as npt
 
 from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.base.parts import Part, limited
+from lsp_server.engine.drafting import Drafting
+from lsp_server.engine.kept import Kept, common
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.mixture import Mixture, Weights
 from lsp_server.engine.memory.segment import REACH
@@ -43,7 +47,9 @@ class Decoder:
     """A model that is ready to be asked.
 
     Attributes:
-        cached: ids of the tokens in the KV cache, in order.
+        cached: ids of the tokens in the KV cache, in order; what was drafted and is not chosen yet stands behind them.
+        drafting: what is drafted, and how well that went.
+        kept: caches of documents that were left.
         memory: what is mixed into the network's distribution.
         ends: ids of the tokens that end a completion.
         weights: of the mixture of both.
@@ -82,6 +88,9 @@ class Decoder:
         self.tokenizer = tokenizer
         self.memory = memory or Memory(tokenizer.vocabulary)
         self.cached: list[int] = []
+        self.drafting = Drafting()
+        self.kept = Kept()
+        self._ahead: deque[tuple[int, Logits]] = deque()
         self._seam = (0, 0)
         self.ends = frozenset(tokenizer.special[name] for name in end_tokens)
         self.weights = weights or mixture.weights()
@@ -146,20 +155,83 @@ class Decoder:
         Raises:
             Aborted: ``cached`` holds what had been done by then.
         """
+        return self._evaluate(ids, keep, rows=1)
+
+    def _evaluate(self, ids: list[int], keep: int, rows: int) -> Logits:
+        """Evaluate, with the row of the last token only or with all of them, and note how long that took: this thread's
+        processor time, which other programs do not lengthen much."""
+        self._ahead.clear()
         del self.cached[keep:]
+        begun = time.thread_time()
         try:
             with self.pace.timed(len(ids)) if self.pace else contextlib.nullcontext():
-                logits = self.engine.evaluate(ids, keep)
+                logits = (self.engine.evaluate if rows == 1 else self.engine.evaluate_all)(ids, keep)
         except Aborted:
             self.cached = [*self.cached, *ids][: self.engine.evaluated]
             raise
+        self.drafting.cost.note(len(ids), rows, time.thread_time() - begun)
         self.cached += ids
         return logits
 
-    def reuse(self, ids: Sequence[int]) -> int:
+    def advance(
+        self,
+        ids: list[int],
+        keep: int,
+        view: View,
+        most: int,
+        goes_on: Callable[[Sequence[int]], bool],
+        familiar: bool,
+    ) -> Logits:
+        """As ``evaluate``, with what the memory is sure of next in the same batch: where decoding then chooses it, the
+        logits behind it are there already.
+
+        Args:
+            view: of the memory.
+            most: tokens that may be drafted.
+            goes_on: whether a completion could go on behind these tokens.
+            familiar: the model was trained on the language.
+
+        Raises:
+            Aborted: as ``evaluate``.
+        """
+        self.drafting.chosen(keep, ids[0])
+        if self._ahead and keep == len(self.cached) and ids == [self._ahead[0][0]]:
+            self.drafting.taken += 1
+            self.cached += ids
+            return self._ahead.popleft()[1]
+        if not most or not self.engine.capabilities.all_rows:
+            return self.evaluate(ids, keep)
+        before = [*self.cached[:keep], *ids]
+
+        def favourite(drafted: Sequence[int]) -> tuple[int, float]:
+            matches = view.matches(self.read([*before, *drafted]))
+            begun = time.thread_time()  # the matches are needed in any case, should the token be chosen
+            token, least = self._mixture.favourite(matches, familiar)
+            self.drafting.cost.looked(time.thread_time() - begun)
+            return (token, least) if token >= 0 and goes_on([*drafted, token]) else (-1, 0.0)
+
+        drafted = self.drafting.draft(len(before), favourite, most)
+        if not drafted:
+            return self.evaluate(ids, keep)
+        rows = self._evaluate([*ids, *drafted], keep, rows=len(ids) + len(drafted))
+        del self.cached[len(before) :]
+        self.drafting.drafted += len(drafted)
+        self._ahead.extend(zip(drafted, rows[len(ids) :], strict=True))
+        row: Logits = rows[len(ids) - 1]
+        return row
+
+    def reuse(self, ids: Sequence[int], document: str) -> int:
         """How many of a prompt's tokens need not be evaluated. At least one is: the engine has only the logits of
-        the last one."""
+        the last one. Where the user has gone back to a document its cache is taken up again."""
+        if self.engine.capabilities.snapshots:
+            self._ahead.clear()
+            per_token = self.drafting.cost.prompt_token
+            self.cached = self.kept.bring(self.engine, self.cached, ids, document, per_token)
         return min(common(ids, self.cached), len(ids) - 1)
+
+    def save(self) -> None:
+        """Have the cache written to disk, if the user wants that; call it when there is time."""
+        self.kept.save(self.engine, self.cached, self.drafting.cost.prompt_token)
 
     def choices(
         self, logits: Logits, typed: bytes, view: View, most: int, familiar: bool = True
@@ -229,11 +301,3 @@ def _softmax(logits: Logits) -> npt.NDArray[np.float64]:
     values = np.exp(values - values.max())
     probabilities: npt.NDArray[np.float64] = values / values.sum()
     return probabilities
-
-
-def common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the longest common beginning."""
-    for index, (one, other) in enumerate(zip(first, second, strict=False)):
-        if one != other:
-            return index
-    return min(len(first), len(second))

@@ -7,6 +7,7 @@ file, and no clock but the deadline's.
 """
 
 import codecs
+import functools
 import heapq
 import itertools
 import math
@@ -17,8 +18,9 @@ from typing import NamedTuple
 import msgspec
 
 from lsp_server.base.errors import Aborted, EngineError
-from lsp_server.engine import stops
-from lsp_server.engine.decoder import Choice, Decoder, common
+from lsp_server.engine import drafting, stops
+from lsp_server.engine.decoder import Choice, Decoder
+from lsp_server.engine.kept import common
 from lsp_server.engine.memory.store import ABOVE, BELOW, View
 from lsp_server.engine.messages import Complete, Finished, FinishReason, Partial, Step, Written
 from lsp_server.engine.protocol import Logits
@@ -139,17 +141,21 @@ class _Run:
                 f"The prompt has {len(ids)} tokens, the model's context {decoder.engine.context}."
             )
         self._prompt, self._path = ids, _Path((), rest)
-        self._reused = decoder.reuse(ids)
+        self._reused = decoder.reuse(ids, self._request.document)
         for start in range(self._reused, len(ids), _CHUNK):
             self._evaluate(ids[start : start + _CHUNK], start)
         self._prompted = time.monotonic()
 
     def _evaluate(self, ids: list[int], keep: int) -> None:
+        self._look_up()
+        self._logits = self._decoder.evaluate(ids, keep)
+
+    def _look_up(self) -> None:
+        """Between two evaluations: is it still wanted?"""
         if self._cancelled():
             raise _Stopped("cancelled")
         if time.monotonic() >= self._deadline:
             raise _Stopped("deadline")
-        self._logits = self._decoder.evaluate(ids, keep)
 
     def first(self) -> None:
         """Write the completion that always takes the likeliest token."""
@@ -240,8 +246,27 @@ class _Run:
         written = sum(bool(one) for one in _growth(path))
         if written == self._request.max_tokens or self._full(path):
             raise _Stopped("length")
-        known = common(path.tokens, self._decoder.cached[len(self._prompt) :])
-        self._evaluate(list(path.tokens[known:]), len(self._prompt) + known)
+        self._look_up()
+        decoder, request = self._decoder, self._request
+        known = common(path.tokens, decoder.cached[len(self._prompt) :])
+        ids, keep = list(path.tokens[known:]), len(self._prompt) + known
+        # While something typed constrains the next token the memory is not asked; and a path that is tried beside the
+        # first ends so soon, wherever it becomes less likely, that most of a draft is in vain (measured).
+        if path.typed or self._paths or "drafts" in request.without:
+            self._logits = decoder.evaluate(ids, keep)
+            return
+        room = decoder.engine.context - len(self._prompt) - len(path.tokens)
+        most = max(0, min(drafting.MOST, room, request.max_tokens - written - 1))
+        goes_on = functools.partial(self._goes_on, path)
+        self._logits = decoder.advance(ids, keep, self._view, most, goes_on, request.familiar)
+
+    def _goes_on(self, path: _Path, tokens: Sequence[int]) -> bool:
+        """Whether a path could go on behind further tokens."""
+        if tokens[-1] in self._decoder.ends:
+            return False
+        spellings = (self._decoder.tokenizer.bytes[token] for token in tokens)
+        text = _text(path.spelled + b"".join(spellings))
+        return text is not None and stops.cut(text, self._request.stop) is None
 
     def _full(self, path: _Path) -> bool:
         return len(self._prompt) + len(path.tokens) - 1 == self._decoder.engine.context

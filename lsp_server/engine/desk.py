@@ -19,6 +19,7 @@ from lsp_server.engine.backends.absent import Absent
 from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.decoding import complete
 from lsp_server.engine.inbox import Inbox, Opened
+from lsp_server.engine.keptfile import KeptFile
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.lines import LineTokens
 from lsp_server.engine.memory.reader import Reader
@@ -38,7 +39,7 @@ from lsp_server.engine.messages import (
     Served,
     ToServer,
 )
-from lsp_server.engine.opening import open_engine, open_http
+from lsp_server.engine.opening import identity, open_engine, open_http
 from lsp_server.engine.pace import pace_of
 from lsp_server.engine.protocol import Engine, TextEngine
 from lsp_server.engine.tokenizer import Tokenizer
@@ -97,6 +98,8 @@ class Desk:
             failure = f"There is not enough memory for {request.model}. Choose a smaller model."
             answer = Opened(alone, None, LoadFailed(failure))
         else:
+            if request.keep and isinstance(model, Decoder):
+                model.kept.file = KeptFile(identity(request.sha256, name))
             took = (time.monotonic() - arrived) * 1000
             size = (engine.vocabulary, engine.context, engine.parameters)
             answer = Opened(alone, model, Loaded(name, *size, took, note, _served(model)))
@@ -143,6 +146,11 @@ class Desk:
             return Fitted(request.id, error="No model is loaded.")
         fitted = [self._alone.fit(part) for part in request.parts]
         return Fitted(request.id, tuple(text for text, _ in fitted), tuple(tokens for _, tokens in fitted))
+
+    def idle(self) -> None:
+        """Nothing was asked for a while."""
+        if isinstance(self._model, Decoder):
+            self._model.save()
 
     def answer(self, request: Complete, arrived: float) -> Finished:
         """Complete; with the memory alone while there is no model, or where the time was over before it said a word."""

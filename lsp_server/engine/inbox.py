@@ -107,9 +107,16 @@ class Inbox:
         """Take in what a thread of the worker's own has to say."""
         self._messages.put((time.monotonic(), news))
 
-    def next(self) -> tuple[float, Work]:
-        """Wait for the next thing to do; returns when it arrived (``time.monotonic``) and what it is."""
-        return self._messages.get()
+    def next(self, patience: float | None = None) -> tuple[float, Work]:
+        """Wait for the next thing to do; returns when it arrived (``time.monotonic``) and what it is.
+
+        Args:
+            patience: seconds; without end if not given.
+
+        Raises:
+            queue.Empty: nothing came for so long.
+        """
+        return self._messages.get(timeout=patience)
 
     def is_cancelled(self, id: int) -> bool:
         """Whether a request need not be worked on."""

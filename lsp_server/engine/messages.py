@@ -14,7 +14,7 @@ from lsp_server.base.parts import Part
 DELETED_LINES = "deleted"
 
 #: What decoding can do without, so that a benchmark can tell what each is worth.
-Stage = Literal["memory", "workspace", "healing", "candidates"]
+Stage = Literal["memory", "workspace", "healing", "candidates", "drafts"]
 
 FinishReason = Literal["end", "line", "block", "length", "deadline", "cancelled"]
 
@@ -55,6 +55,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
         end_tokens: names of the special tokens that end a completion.
         delay_ms: only for ``fake``: how long one evaluation takes.
         otherwise: name of the backend to take where that one does not run on this machine; none if empty.
+        keep: the state of the cache may be written to the user's own folder, for the next start.
         mixture: path of the numbers by which the memory is mixed in; those that come with Offhand if empty.
         http: only for ``http``: the server to ask.
         ask: texts of special tokens; of these the worker finds out which the server's model has.
@@ -72,6 +73,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     otherwise: str = ""
     mixture: str = ""
     cores: int = 1
+    keep: bool = False
     http: Http | None = None
     ask: tuple[str, ...] = ()
 
@@ -298,7 +300,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
         others: less probable completions, the likeliest first.
         source: what wrote it: the network and the memory together, or the memory alone.
         prompt_tokens: tokens of the prompt.
-        reused_tokens: of these, how many stood in the KV cache already.
+        reused_tokens: of these, how many stood in the KV cache already, or in a kept one.
         tokens: generated tokens, those of ``others`` and of abandoned tries included.
         prompt_ms, decode_ms: wall time of the two stages.
         threads: of the engine; ``None`` where it has none of its own.

@@ -3,6 +3,8 @@
 Imports an engine's library only when that engine is asked for. Knows no request.
 """
 
+import platform
+import sys
 from pathlib import Path
 
 import msgspec
@@ -74,6 +76,16 @@ def _open(request: Load, alone: Decoder) -> Engine:
             flash.settle(engine, request.sha256)
         return engine
     raise EngineError(f"There is no engine '{request.engine}'. Correct the setting 'engine'.")
+
+
+def identity(sha256: str, engine: str) -> str:
+    """What a state of an engine belongs to: the model file, the engine, its build, and the kind of machine."""
+    build = ""
+    if engine == "llama_cpp":
+        from lsp_server.engine.backends import llama_api
+
+        build = llama_api.BUILD
+    return " ".join((sha256, engine, build, sys.platform, platform.machine()))
 
 
 def _check(model: Path, expected: str) -> None:

@@ -6,6 +6,7 @@ prints to stderr. Knows nothing of LSP, documents or settings, and ends when its
 """
 
 import os
+import queue
 import signal
 import sys
 import threading
@@ -22,6 +23,9 @@ from lsp_server.engine.messages import Fit, Forget, Learn, Load, Remember, ToSer
 #: Longest time that a thread which reads files keeps the interpreter from the one that completes (s). Python's default
 #: of 5 ms is more than a token takes.
 _SWITCH_S = 0.0005
+
+#: When nothing was asked for so long, there is time for what can wait (s).
+_IDLE_S = 5.0
 
 
 def main(protocol: BinaryIO) -> None:
@@ -54,8 +58,15 @@ def serve(inbox: Inbox, send: Callable[[ToServer], None]) -> None:
     desk = Desk(inbox, send)
     # Of low priority for good, as a thread cannot rise again; it and the main thread take turns.
     below = ThreadPoolExecutor(1, "speculation", initializer=give_way)
+    patience: float | None = None
     while True:
-        arrived, message = inbox.next()
+        try:
+            arrived, message = inbox.next(patience)
+        except queue.Empty:
+            desk.idle()
+            patience = None
+            continue
+        patience = _IDLE_S
         if isinstance(message, Load):
             desk.load(message, arrived)
         elif isinstance(message, Opened):

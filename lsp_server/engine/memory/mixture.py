@@ -71,13 +71,43 @@ class Mixture:
         Returns:
             a distribution of the same shape; the same object when nothing matches.
         """
+        trust = (1 + self._certainty * float(probabilities.max())) * (1 if familiar else self._unfamiliar)
+        tokens, counts = self._counted(matches)
+        if not len(tokens):
+            return probabilities
+        known, others = self._nested(counts, probabilities[tokens], trust)
+        mixed = probabilities * others
+        mixed[tokens] = known
+        return mixed
+
+    def favourite(self, matches: Matches, familiar: bool = True) -> tuple[int, float]:
+        """The token that the memory speaks for most, and the probability that this alone gives it in a mixture with
+        a network that is sure of something else, which is the least that it can have; -1 and 0 when nothing matches.
+        """
+        trust = (1 + self._certainty) * (1 if familiar else self._unfamiliar)
+        tokens, counts = self._counted(matches)
+        if not len(tokens):
+            return -1, 0.0
+        known, _ = self._nested(counts, np.zeros(len(tokens)), trust)
+        best = int(known.argmax())
+        return int(tokens[best]), float(known[best])
+
+    def _counted(self, matches: Matches) -> tuple[Ids, Probabilities]:
+        """The tokens that followed, none if no match is long enough, and ``_counts``."""
         longest = np.searchsorted(self._lengths, matches.lengths, side="right") - 1
         if not len(longest) or longest.max() < 0:
-            return probabilities
+            return np.empty(0, np.int64), np.empty((0, 0))
         tokens, index = np.unique(matches.tokens, return_inverse=True)
-        counts = self._counts(longest, index, matches.kinds, len(tokens))
-        trust = (1 + self._certainty * float(probabilities.max())) * (1 if familiar else self._unfamiliar)
-        known = probabilities[tokens]
+        return tokens, self._counts(longest, index, matches.kinds, len(tokens))
+
+    def _nested(
+        self, counts: Probabilities, known: Probabilities, trust: float
+    ) -> tuple[Probabilities, float]:
+        """What is believed of the tokens that followed, shape as ``known``, and what is left of everything else.
+
+        Args:
+            known: what the network believes of them.
+        """
         others = 1.0
         for order, count in enumerate(counts):
             different = int(np.count_nonzero(count))
@@ -87,9 +117,7 @@ class Mixture:
             total = float(count.sum()) + back
             known = (known * back + count) / total
             others *= back / total
-        mixed = probabilities * others
-        mixed[tokens] = known
-        return mixed
+        return known, others
 
     def _counts(self, longest: Ids, index: Ids, kinds: Ids, tokens: int) -> Probabilities:
         """Weight of each token among the matches of at least each length, shape (lengths, tokens)."""

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lsp_server.engine.memory.segment import Ids, Segment
+from lsp_server.engine.memory.segment import REACH, Ids, Segment
 from lsp_server.engine.messages import DELETED_LINES
 
 #: Documents with a segment of their own; the one not touched for longest is merged when there are more.
@@ -31,6 +31,9 @@ _RATIO = 2
 
 #: Segments that wait for a quiet moment; a question asks each of them.
 _MOST = 12
+
+#: Questions to a view whose answers are remembered: about as many as there are tokens in a draft.
+_ASKED = 16
 
 #: Where a match stands, seen from the cursor; the index of its weight in ``mixture``.
 DEAD, WORKSPACE, DIRECTORY, OPEN, DELETED, BELOW, ABOVE = range(7)
@@ -253,6 +256,7 @@ class View:
     def __init__(self, layers: Sequence[tuple[Segment, Ids]]) -> None:
         """Take segments, each with the kinds of its pieces."""
         self._layers = layers
+        self._asked: dict[tuple[int, ...], Matches] = {}
 
     def only(self, kinds: Sequence[int]) -> "View":
         """The view of what stands in certain places."""
@@ -260,7 +264,15 @@ class View:
         return View([(segment, of) for segment, of in seen if of.any()])
 
     def matches(self, context: Sequence[int]) -> Matches:
-        """Where a context's last tokens stand."""
+        """Where a context's last tokens stand. The last questions are remembered: what is drafted is asked twice."""
+        last = tuple(context[-REACH:])
+        if last not in self._asked:
+            if len(self._asked) == _ASKED:
+                del self._asked[next(iter(self._asked))]
+            self._asked[last] = self._matches(context)
+        return self._asked[last]
+
+    def _matches(self, context: Sequence[int]) -> Matches:
         found: list[tuple[Ids, Ids, Ids]] = []
         key = b""
         for segment, kinds in self._layers:
