@@ -298,7 +298,7 @@ def modules_after(code: str) -> set[str]:
 def test_the_worker_imports_no_server_and_no_network() -> None:
     """Its start is quick, and it has no code that could talk to anyone."""
     loaded = modules_after(
-        "from lsp_server.engine import inbox, worker, desk; from bundled import load_message; "
+        "from lsp_server.engine import inbox, worker, desk; from shipped import load_message; "
         "box = inbox.Inbox(); desk.Desk(box, lambda message: None).load(load_message('ctransformers'), 0.0); box.next()"
     )
     forbidden = {
