@@ -10,6 +10,7 @@ bench fit-memory``; a model may bring its own, for others there is ``mixture.jso
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ import numpy.typing as npt
 from lsp_server.base.errors import ModelError
 from lsp_server.engine.memory.segment import Ids
 from lsp_server.engine.memory.store import Matches
+
+#: Matches whose counts are kept: about as many as there are tokens in a draft.
+_KEPT = 16
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -60,6 +64,8 @@ class Mixture:
         self._agreement = (0.0, *weights.agreement)
         self._certainty = weights.certainty
         self._unfamiliar = weights.unfamiliar
+        #: The last ones are kept: what is drafted is counted twice.
+        self._counted = lru_cache(maxsize=_KEPT)(self._count)
 
     def mix(self, probabilities: Probabilities, matches: Matches, familiar: bool = True) -> Probabilities:
         """Mix what followed the matches into the network's distribution.
@@ -92,7 +98,7 @@ class Mixture:
         best = int(known.argmax())
         return int(tokens[best]), float(known[best])
 
-    def _counted(self, matches: Matches) -> tuple[Ids, Probabilities]:
+    def _count(self, matches: Matches) -> tuple[Ids, Probabilities]:
         """The tokens that followed, none if no match is long enough, and ``_counts``."""
         longest = np.searchsorted(self._lengths, matches.lengths, side="right") - 1
         if not len(longest) or longest.max() < 0:

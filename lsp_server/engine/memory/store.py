@@ -39,8 +39,8 @@ _ASKED = 16
 DEAD, WORKSPACE, DIRECTORY, OPEN, DELETED, BELOW, ABOVE = range(7)
 
 
-class Matches(msgspec.Struct, frozen=True):
-    """Where a context stands in what is remembered.
+class Matches(msgspec.Struct, frozen=True, eq=False):
+    """Where a context stands in what is remembered. Equal to itself alone.
 
     Attributes:
         lengths: of the matches in tokens, at least 1; shape (n,), in no order.
