@@ -649,7 +649,7 @@ async def test_a_model_that_is_copied_later_is_loaded_on_restart(home: Path) -> 
     folder = home / "data" / "models" / "later"
     shutil.copytree(MODEL.model_file.parent, folder)
     manifest = folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"name": "bundled"', '"name": "later"'))
+    manifest.write_text(manifest.read_text().replace('"name": "small"', '"name": "later"'))
     await client.command("offhand.restartWorker")
     await client.ready()
     assert (await client.command("offhand.status"))["model"] == "later"
