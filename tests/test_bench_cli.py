@@ -37,7 +37,19 @@ def test_lines(tmp_path: Path, workspace: Path) -> None:
     """The report adds up, is the same the second time, no case depends on those before it, and nothing of the code
     is in what is written."""
     kept, cases, drawn = (tmp_path / "results" / name for name in ("lines.json", "cases.jsonl", "lines.svg"))
-    arguments = ["bench", "lines", str(workspace), "-n", "12", "--blocks", "3", "--name", "shop@abc123"]
+    arguments = [
+        "bench",
+        "lines",
+        str(workspace),
+        "--model",
+        "small",
+        "-n",
+        "12",
+        "--blocks",
+        "3",
+        "--name",
+        "shop@abc123",
+    ]
     out = offhand(tmp_path, *arguments, "--update", str(kept), "--cases", str(cases), "--picture", str(drawn))
     assert "shop abc123: 12 rests of lines, 6 whole lines and 3 blocks from 2 of 2 files" in out
     assert drawn.read_text().startswith("<svg")
@@ -64,7 +76,8 @@ def test_lines(tmp_path: Path, workspace: Path) -> None:
         assert word not in kept.read_text() + cases.read_text()
 
     fewer = tmp_path / "fewer.jsonl"
-    offhand(tmp_path, "bench", "lines", str(workspace), "-n", "6", "--name", "shop", "--cases", str(fewer))
+    some = ["bench", "lines", str(workspace), "--model", "small", "-n", "6", "--name", "shop"]
+    offhand(tmp_path, *some, "--cases", str(fewer))
     known = {row["place"]: outcome(row) for row in rows}
     common = [row for row in map(json.loads, fewer.read_text().splitlines()) if row["place"] in known]
     assert common
