@@ -1,6 +1,7 @@
 """The gate: what it looks at and what it says of that, from values computed by hand."""
 
 import math
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from shipped import MODEL
 
 from lsp_server.base.config import Config
+from lsp_server.base.errors import ModelError
 from lsp_server.completion import gate
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.gate import Gate
@@ -145,3 +147,13 @@ async def test_modes(mode: str, invoked: bool, answered: bool) -> None:
     if not answered:
         assert trace.reason.startswith("not sure enough: right with probability 0.50, ")
         assert f"'{mode}' shows from 0.{'9' if mode == 'quiet' else '6'}0 on" in trace.reason
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"intercept": "much"}', b"\xff"])
+def test_damaged_numbers_are_named(tmp_path: Path, content: bytes) -> None:
+    """A model's own file that is damaged costs a sentence that names it."""
+    (tmp_path / "gate.json").write_bytes(content)
+    with pytest.raises(ModelError, match=r"gate.json does not hold the numbers that it should"):
+        gate.read(tmp_path / "gate.json")
+    with pytest.raises(ModelError, match=r"nowhere.json cannot be read: No such file"):
+        gate.read(tmp_path / "nowhere.json")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lsp_server.base.errors import ModelError
+from lsp_server.base import fitted
 from lsp_server.completion.types import Candidate
 from lsp_server.context.types import CursorClass
 from lsp_server.engine.messages import Step
@@ -118,16 +118,7 @@ def read(file: Path | None = None) -> Gate:
     Raises:
         ModelError: the file cannot be read, or holds something else.
     """
-    try:
-        return msgspec.json.decode((file or SHIPPED).read_bytes(), type=Gate)
-    except OSError as error:
-        raise ModelError(
-            f"{file} cannot be read: {error.strerror or error}. Copy the model again."
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelError(
-            f"{file} does not hold the numbers of a gate: {error}. Remove it, or copy the model again."
-        ) from error
+    return fitted.read(file or SHIPPED, Gate)
 
 
 def features(

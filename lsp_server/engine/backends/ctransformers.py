@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from lsp_server.base.errors import EngineError, ModelError
+from lsp_server.engine.backends.guard import refuse
 from lsp_server.engine.protocol import Capabilities, Logits
 
 #: Tokens that the library evaluates at once. Its default of 8 makes prompts 1.5 times slower, 64 to 512 are equally
@@ -62,14 +63,7 @@ class CTransformers:
         """See ``Engine.evaluate``. The view points into the library's memory: it dies with ``close``."""
         if self._llm is None:
             raise EngineError("The model was closed.")
-        if not 0 <= keep <= self.evaluated:
-            raise EngineError(f"Cannot keep {keep} tokens: {self.evaluated} are evaluated.")
-        if not ids:
-            raise EngineError("There is nothing to evaluate.")
-        if keep + len(ids) > self.context:
-            raise EngineError(f"{keep + len(ids)} tokens do not fit into the context of {self.context}.")
-        if min(ids) < 0 or max(ids) >= self.vocabulary:
-            raise EngineError(f"A token id is not below {self.vocabulary}, the size of the vocabulary.")
+        refuse(ids, keep, evaluated=self.evaluated, context=self.context, vocabulary=self.vocabulary)
         self.evaluated = keep
         tokens = (ctypes.c_int * len(ids))(*ids)
         if not self._llm.ctransformers_llm_batch_eval(tokens, len(ids), keep, _BATCH, self._threads):

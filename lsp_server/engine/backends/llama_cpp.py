@@ -15,6 +15,7 @@ import numpy as np
 
 from lsp_server.base.errors import Aborted, EngineError, ModelError
 from lsp_server.engine.backends import llama_api
+from lsp_server.engine.backends.guard import refuse
 from lsp_server.engine.protocol import Capabilities, Logits
 
 #: Tokens that are evaluated at once, without and with flash attention: an aborted evaluation loses at most so many.
@@ -155,14 +156,7 @@ class LlamaCpp:
         """Refuse what must not reach the library, and take back what is behind ``keep``."""
         if self._context is None:
             raise EngineError("The model was closed.")
-        if not 0 <= keep <= self.evaluated:
-            raise EngineError(f"Cannot keep {keep} tokens: {self.evaluated} are evaluated.")
-        if not ids:
-            raise EngineError("There is nothing to evaluate.")
-        if keep + len(ids) > self.context:
-            raise EngineError(f"{keep + len(ids)} tokens do not fit into the context of {self.context}.")
-        if min(ids) < 0 or max(ids) >= self.vocabulary:
-            raise EngineError(f"A token id is not below {self.vocabulary}, the size of the vocabulary.")
+        refuse(ids, keep, evaluated=self.evaluated, context=self.context, vocabulary=self.vocabulary)
         if keep < self.evaluated:
             self.evaluated = 0
             if not self._library.memory_seq_rm(self._memory, _SEQUENCE, keep, -1):

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lsp_server.base.errors import ModelError
+from lsp_server.base import fitted
 from lsp_server.engine.memory.segment import Ids
 from lsp_server.engine.memory.store import Matches
 
@@ -141,16 +141,7 @@ def weights(file: str = "") -> Weights:
     Raises:
         ModelError: the file cannot be read, or holds something else.
     """
-    try:
-        return msgspec.json.decode(Path(file or _SHIPPED).read_bytes(), type=Weights)
-    except OSError as error:
-        raise ModelError(
-            f"{file} cannot be read: {error.strerror or error}. Copy the model again."
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelError(
-            f"{file} does not hold the numbers of a mixture: {error}. Remove it, or copy the model again."
-        ) from error
+    return fitted.read(Path(file or _SHIPPED), Weights)
 
 
 def support(matches: Matches, token: int) -> int:
