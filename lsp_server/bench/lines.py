@@ -36,7 +36,7 @@ from lsp_server.workspace.documents import Document
 #: What is left out of the pipeline for a question, see ``Session.without``.
 Without = frozenset[Stage | Literal["retrieval", "filters"]]
 
-#: Left out of every question: which tokens are evaluated in one batch would depend on the clock, and a near tie on that.
+#: Left out of every question: which tokens are evaluated in one batch depends on the clock, and near ties on that.
 _TIMED: Without = frozenset(("drafts",))
 
 #: How what was asked for is compared with what came.
