@@ -32,7 +32,7 @@ ABLATION_N ?= 50
 MODELS_N ?= 100
 BLOCKS ?= 40
 RECALL_N ?= 60
-MODELS ?= bundled memory=none
+MODELS ?= bundled small memory=none
 TOKENS ?= 1000000 3000000
 
 # With the default settings, whatever the user's own are.
