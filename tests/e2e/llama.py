@@ -16,7 +16,7 @@ from typing import Any
 from lsp_server.models import store
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MODEL = store.find("bundled")
+MODEL = store.find("small")
 
 
 def find_server() -> Path | None:

@@ -1,4 +1,4 @@
-"""The HTTP engine and llama.cpp's own server with the bundled model: every API of it, cancelling, restarts, tokens."""
+"""The HTTP engine and llama.cpp's own server with the small model: every API of it, cancelling, restarts, tokens."""
 
 import time
 from collections.abc import Iterator
