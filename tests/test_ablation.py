@@ -205,6 +205,9 @@ async def test_asking_leaves_the_memory_as_it_was(workspace: Path) -> None:
 def test_ablation_command(tmp_path: Path, workspace: Path) -> None:
     """The last step is what ``bench lines`` measures at the same places; nothing of the code is in what is written."""
     kept, drawn = tmp_path / "ablation.json", tmp_path / "ablation.svg"
+    settings = tmp_path / "offhand" / "config" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('model = "small"\n')
     arguments = [str(workspace), "-n", "6", "--name", "shop@abc"]
     out = offhand(tmp_path, "bench", "ablation", *arguments, "--update", str(kept), "--picture", str(drawn))
     assert "shop abc: 6 rests of lines, 3 whole lines and 0 blocks" in out
