@@ -88,6 +88,12 @@ def test_add_copies_and_describes(file: Path, offhand: Callable[..., Ran], home:
     assert "There is a model 'tiny-coder-q8' already" in again.err
 
 
+def test_a_file_that_names_other_tokens_is_of_no_family(file: Path, offhand: Callable[..., Ran]) -> None:
+    """What the metadata says of the tokens around a hole counts more than that they are there."""
+    file.write_bytes(made.tiny({"tokenizer.ggml.fim_mid_token_id": 0}))
+    assert "asked as the family 'plain'" in offhand("add", file, "--no-probe").out
+
+
 def test_a_link_leaves_the_file_where_it_is(file: Path, offhand: Callable[..., Ran]) -> None:
     """For a stick: nothing is copied; when it is pulled out commands say what to do, and no other model suffers."""
     assert offhand("add", file, "--link", "--name", "stick", "--no-probe").status == 0

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from lsp_server.models.vocabulary import Vocabulary
     from lsp_server.prompt.families import Identity
 
-#: Names by which ``prompt.families`` takes what a file says of the three tokens.
-_FIM = {"prefix": "fim_pre_token_id", "suffix": "fim_suf_token_id", "middle": "fim_mid_token_id"}
-
 
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
@@ -115,7 +112,7 @@ def _identify(words: "Vocabulary", architecture: str, template: str) -> "Identit
         eos=words.eos,
         eot=words.eot,
         add_bos=words.add_bos,
-        fim={_FIM[role]: token for role, token in words.fim.items() if role in _FIM},
+        fim=words.fim,
         control=[text for text, kind in kinds if kind in (CONTROL, UNKNOWN, UNUSED)],
     )
     if not template or template == found.template:
