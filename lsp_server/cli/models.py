@@ -167,8 +167,9 @@ def _installed(model: "Model") -> dict[str, Any]:
         failure = f"it could not be measured: {error}"
     model = store.find(model.manifest.name)
     found = model.probe
-    needed, free = probing.fits(model, context_of(model.manifest))
-    facts, tokens = about(gguf.read(model.model_file)), capacity_of(model.manifest)
+    header, tokens = gguf.read(model.model_file), capacity_of(model.manifest)
+    needed, free = probing.room(header, context_of(model.manifest))
+    facts = about(header)
     return {
         **_row(model, _chosen(local.settings().model)),
         "title": facts.name,

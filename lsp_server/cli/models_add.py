@@ -40,12 +40,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Examine, copy, measure, and say what came of it."""
     import msgspec
 
+    from lsp_server.cli import probing
     from lsp_server.completion.asking import capacity_of
     from lsp_server.models import adding, store
     from lsp_server.models.about import short
+    from lsp_server.models.probe import default_prompt_tokens
 
     examined = examine(arguments.file, arguments.template)
-    needed, free = _memory(examined)
+    needed, free = probing.room(examined.header, default_prompt_tokens(examined.about.context))
     for remark in examined.remarks:
         print(f"offhand: {remark}", file=sys.stderr)
     if needed > free:
@@ -72,8 +74,6 @@ def run(arguments: argparse.Namespace) -> int:
         + (f", by {about.author}." if about.author else ".")
     )
     if found is not None:
-        from lsp_server.cli import probing
-
         print(f"On this machine: {found.verdict(tokens)}.")
         if advice := probing.advice(model, found):
             print(advice)
@@ -130,17 +130,6 @@ def _identify(words: "Vocabulary", architecture: str, template: str) -> "Identit
         special_tokens=found.special_tokens | {text: tokens[text] for text in own},
         end_tokens=tuple(dict.fromkeys((*found.end_tokens, *own))),
     )
-
-
-def _memory(examined: "Examined") -> tuple[float, float]:
-    """Megabytes that it needs, and that are free."""
-    import psutil
-
-    from lsp_server.models.about import memory
-    from lsp_server.models.probe import default_prompt_tokens
-
-    needed = memory(examined.header, default_prompt_tokens(examined.about.context))
-    return needed / 1e6, psutil.virtual_memory().available / 1e6
 
 
 def _probed(name: str) -> "tuple[Probe | None, str]":

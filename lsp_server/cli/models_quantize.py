@@ -85,14 +85,11 @@ def _begin(part: Path, plan: "Plan") -> None:
 
 def _have_done(source: Path, part: Path, plan: "Plan", shown: "progress.Progress") -> None:
     """Native code works in a process of its own, so that it cannot take this one along."""
-    import msgspec
-
     from lsp_server.base import child
     from lsp_server.base.framing import frame, read
     from lsp_server.engine import jobs
 
-    tensors = tuple(jobs.Tensor(*msgspec.structs.astuple(move)) for move in plan.moves)
-    job = jobs.Job(str(source.resolve()), str(part.resolve()), tensors, os.cpu_count() or 1)
+    job = jobs.Job(str(source.resolve()), str(part.resolve()), plan.moves, os.cpu_count() or 1)
     with subprocess.Popen(
         child.command("lsp_server.engine.quantising"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

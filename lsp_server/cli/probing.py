@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lsp_server.base.config import Config
     from lsp_server.completion.session import Session
     from lsp_server.engine.messages import Threads
+    from lsp_server.models.gguf import Header
     from lsp_server.models.probe import Probe
     from lsp_server.models.store import Model
 
@@ -149,19 +150,14 @@ def advice(model: "Model", found: "Probe") -> str:
     )
 
 
-def fits(model: "Model", tokens: int) -> tuple[float, float]:
+def room(header: "Header", tokens: int) -> tuple[float, float]:
     """Megabytes of memory that a model needs, and that are free.
 
     Args:
         tokens: of its context that are used.
-
-    Raises:
-        ModelError: its header cannot be read.
     """
     import psutil
 
-    from lsp_server.models import gguf
     from lsp_server.models.about import memory
 
-    needed = memory(gguf.read(model.model_file), tokens)
-    return needed / 1e6, psutil.virtual_memory().available / 1e6
+    return memory(header, tokens) / 1e6, psutil.virtual_memory().available / 1e6

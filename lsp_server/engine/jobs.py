@@ -2,19 +2,7 @@
 
 import msgspec
 
-
-class Tensor(msgspec.Struct, frozen=True, array_like=True):
-    """One tensor; places and sizes in bytes, types as ggml numbers them. One of the same type twice is copied."""
-
-    name: str
-    rows: int
-    row: int
-    source: int
-    source_type: int
-    source_bytes: int
-    target: int
-    target_type: int
-    target_bytes: int
+from lsp_server.base.move import Move
 
 
 class Job(msgspec.Struct, frozen=True, tag="job"):
@@ -22,7 +10,7 @@ class Job(msgspec.Struct, frozen=True, tag="job"):
 
     source: str
     target: str
-    tensors: tuple[Tensor, ...]
+    moves: tuple[Move, ...]
     threads: int
 
 

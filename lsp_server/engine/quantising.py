@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from lsp_server.base.errors import EngineError, OffhandError
 from lsp_server.base.framing import frame, read
+from lsp_server.base.move import Move
 from lsp_server.engine.backends import llama_api
-from lsp_server.engine.jobs import JOB, Job, Said, Tensor
+from lsp_server.engine.jobs import JOB, Job, Said
 
 #: Weights that are in memory at once, for each thread.
 _WEIGHTS = 4 << 20
@@ -54,8 +55,8 @@ def _work(job: Job, say: Callable[[Said], None]) -> int:
         Path(job.target).open("r+b") as target,
         ThreadPoolExecutor(job.threads) as pool,
     ):
-        for tensor in job.tensors:
-            pieces = _pieces(tensor)
+        for move in job.moves:
+            pieces = _pieces(move)
             for first in range(0, len(pieces), job.threads):
                 some = pieces[first : first + job.threads]
                 data = [_read(source, piece) for piece in some]
@@ -71,27 +72,27 @@ def _work(job: Job, say: Callable[[Said], None]) -> int:
     return done
 
 
-def _pieces(tensor: Tensor) -> list[Tensor]:
+def _pieces(move: Move) -> list[Move]:
     """A tensor in parts of whole rows, none of them large."""
-    step = max(1, _WEIGHTS // tensor.row)
-    source, target = tensor.source_bytes // tensor.rows, tensor.target_bytes // tensor.rows
+    step = max(1, _WEIGHTS // move.row)
+    source, target = move.source_bytes // move.rows, move.target_bytes // move.rows
     return [
-        Tensor(
-            tensor.name,
-            rows := min(step, tensor.rows - first),
-            tensor.row,
-            tensor.source + first * source,
-            tensor.source_type,
+        Move(
+            move.name,
+            rows := min(step, move.rows - first),
+            move.row,
+            move.source + first * source,
+            move.source_type,
             rows * source,
-            tensor.target + first * target,
-            tensor.target_type,
+            move.target + first * target,
+            move.target_type,
             rows * target,
         )
-        for first in range(0, tensor.rows, step)
+        for first in range(0, move.rows, step)
     ]
 
 
-def _read(source: BinaryIO, piece: Tensor) -> bytes:
+def _read(source: BinaryIO, piece: Move) -> bytes:
     source.seek(piece.source)
     data = source.read(piece.source_bytes)
     if len(data) != piece.source_bytes:
@@ -99,7 +100,7 @@ def _read(source: BinaryIO, piece: Tensor) -> bytes:
     return data
 
 
-def _convert(piece: Tensor, data: bytes, quantise: Any) -> bytes:
+def _convert(piece: Move, data: bytes, quantise: Any) -> bytes:
     """One piece in its new type."""
     if piece.source_type == piece.target_type:
         return data

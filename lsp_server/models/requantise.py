@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from lsp_server.base.errors import ModelError
+from lsp_server.base.move import Move
 from lsp_server.models.ggml_types import BLOCKS, FILE_TYPES, NAMES
 from lsp_server.models.gguf import Header, aligned
 
@@ -37,24 +38,6 @@ _KEPT = ("_norm", "ffn_gate_inp", "pos_embd", "position_embd", "token_types")
 
 _FILE_TYPE, _QUANTISATION_VERSION = "general.file_type", "general.quantization_version"
 _U32 = 4
-
-
-class Move(msgspec.Struct, frozen=True):
-    """What becomes of one tensor's data; places and sizes in bytes of the files.
-
-    Attributes:
-        rows, row: number of rows, and of weights in one.
-    """
-
-    name: str
-    rows: int
-    row: int
-    source: int
-    source_type: int
-    source_bytes: int
-    target: int
-    target_type: int
-    target_bytes: int
 
 
 class Plan(msgspec.Struct, frozen=True):
