@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not root.is_dir():
             raise OffhandError(f"There is no directory {root}.")
     rows = []
-    for row in measure(store.find("bundled"), arguments.directories, sorted(arguments.tokens), _progress):
+    for row in measure(store.find(store.BUNDLED), arguments.directories, sorted(arguments.tokens), _progress):
         rows.append(row)
         if not arguments.json:
             print(

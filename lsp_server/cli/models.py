@@ -42,7 +42,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run_list(arguments: argparse.Namespace) -> int:
     """Print every model of the store; the one in use is marked."""
     from lsp_server.cli import local
-    from lsp_server.models import store
+    from lsp_server.models import choosing, store
     from lsp_server.models.about import short
     from lsp_server.models.probe import seconds
 
@@ -76,7 +76,7 @@ def run_list(arguments: argparse.Namespace) -> int:
             row["licence"],
         )
         print("  ".join(cells).rstrip())
-    if setting == "auto":
+    if setting == choosing.AUTO:
         print("The settings leave the choice to speed ('auto').")
     return 0
 
