@@ -14,8 +14,8 @@ class Metrics:
         self.shown = 0
         self.accepted = 0
         self.partly_accepted = 0
-        self.speculations = 0
-        self.speculated_tokens = 0  # generated before anyone asked
+        self.runs: Counter[str] = Counter()
+        self.tokens: Counter[str] = Counter()
         self.answered_from: Counter[str] = Counter()
         self.prompt_tokens = 0
         self.reused_tokens = 0
@@ -40,3 +40,15 @@ class Metrics:
             name: round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2)
             for name, share in (("p50", 0.50), ("p95", 0.95))
         }
+
+    def computed(self, kind: str, tokens: int, cpu_ms: float) -> None:
+        """Count one generation."""
+        self.runs[kind] += 1
+        self.tokens[kind] += tokens
+
+    def used(self, tokens: int) -> None:
+        """Count tokens that are shown for the first time."""
+
+    def speculation(self) -> dict[str, object]:
+        """stub"""
+        return {"runs": dict(self.runs), "tokens": dict(self.tokens)}

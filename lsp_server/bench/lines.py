@@ -5,11 +5,9 @@ line's rest is neither in the document nor in the memory. Does not know how a se
 the cases.
 """
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -26,7 +24,7 @@ from lsp_server.completion import workspace as workspaces
 from lsp_server.completion.look import look
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.remember import forget
-from lsp_server.completion.session import Session
+from lsp_server.completion.session import Part, Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
 from lsp_server.context.syntax import new_errors
@@ -34,7 +32,7 @@ from lsp_server.engine.messages import Stage
 from lsp_server.workspace.documents import Document
 
 #: What is left out of the pipeline for a question, see ``Session.without``.
-Without = frozenset[Stage | Literal["retrieval", "filters"]]
+Without = frozenset[Stage | Part]
 
 #: Left out of every question: which tokens are evaluated in one batch depends on the clock, and near ties on that.
 _TIMED: Without = frozenset(("drafts",))
@@ -211,10 +209,9 @@ async def _question(session: Session, workspace: Workspace, place: Place, docume
     try:
         trace, suggestion = await _answer(session, snapshot)
         first = trace
-        if session.streaming is not None:
+        if session.flights.asked():
             # These were a block's first lines. What counts is what stands there in the end.
-            await asyncio.wait({session.streaming})
-            session.streaming = None
+            await session.flights.landed()
             trace, suggestion = await _answer(session, snapshot)
     finally:
         session.stop_speculation()

@@ -10,7 +10,11 @@ from lsp_server.base import paths
 #: Where an answer came from, in words.
 _SOURCES = {
     "cache": "computed before",
-    "speculated": "computed before it was asked for",
+    "disk": "computed before the server was started",
+    "lookahead": "computed before it was asked for: what follows acceptance",
+    "branch": "computed before it was asked for: another key than the model would have taken",
+    "prefill": "computed before it was asked for: where the cursor rested",
+    "joined": "was being written already",
     "memory": "from the memory alone",
     "model": "from the model",
 }

@@ -1,24 +1,25 @@
-"""Asking the engine: the prompt, where it shall stop, and what is done with a block that is still being written.
+"""Asking the engine: the prompt, where it shall stop, and what is kept of what it wrote.
 
 Does not know whether what comes of it may be shown.
 """
 
-import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import get_args
 
 import msgspec
 
 from lsp_server.base.parts import Part
 from lsp_server.base.uri import path_of
 from lsp_server.completion import filters
-from lsp_server.completion.cache import Place
+from lsp_server.completion.cache import Origin, Place
+from lsp_server.completion.flight import Flight, Nothing
 from lsp_server.completion.look import View
+from lsp_server.completion.remember import may_be_remembered
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Candidate, Gathered
 from lsp_server.engine.client import WorkerClient
-from lsp_server.engine.messages import Finished, Infill, Partial, Step, Stop
+from lsp_server.engine.messages import Finished, Infill, Partial, Stage, Step, Stop
 from lsp_server.models.manifest import Manifest
 from lsp_server.prompt.families import family
 from lsp_server.prompt.render import About, budget, outline, render, short_path
@@ -27,12 +28,11 @@ from lsp_server.prompt.window import Window, window
 #: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
 _LINE_TOKENS, _BLOCK_TOKENS = 48, 96
 
-#: How long a block is waited for before its first lines are shown alone (s): longer is felt as a delay (Nielsen 1993).
-_WHOLE_BLOCK_S = 0.1
+#: How long work may take that nobody waits for (ms): a slow model's prompt takes several seconds.
+_AHEAD_MS = 10_000
 
-
-class Nothing(Exception):
-    """The way out when there is nothing to offer; its text is the reason. Never leaves ``pipeline``."""
+#: The worker tells of the end itself; so much later it is not waited for any more (s).
+_GRACE_S = 1.5
 
 
 class Prompt(msgspec.Struct, frozen=True):
@@ -98,12 +98,23 @@ def comment_of(view: View) -> str:
 
 
 async def ask(
-    session: Session, view: View, prompt: Prompt, place: Place, trace: Trace, *, speculative: bool
+    session: Session,
+    view: View,
+    prompt: Prompt,
+    place: Place,
+    trace: Trace,
+    *,
+    origin: Origin,
+    only_prompt: bool = False,
 ) -> tuple[Candidate, ...]:
     """Let the model write, and keep what comes to its own end in the cache.
 
-    Where a block takes long its complete lines so far are the answer. The rest is then written all the same, if
-    nothing else is asked meanwhile, and ``session.more`` is called when the cache has it.
+    Where a block takes long its complete lines so far are the answer. The rest is then written all the same, as long as
+    the text does not disagree, and ``session.more`` is called when the cache has it.
+
+    Args:
+        origin: who wants it; what is not asked for gives way to everything, and may take longer.
+        only_prompt: write nothing, only have the prompt stand in the KV cache.
 
     Returns:
         what it wrote, the likeliest first; none when it chose to write nothing.
@@ -111,87 +122,75 @@ async def ask(
     Raises:
         Nothing: it did not answer.
     """
-    worker = session.worker
-    if worker is None:
+    if session.worker is None:
         raise Nothing("no model is loaded")
-    early: asyncio.Future[Partial] = asyncio.get_running_loop().create_future()
+    stop, tokens = _stop(session, view)
+    deadline_ms = (
+        session.config.deadline_ms if origin == "asked" else max(_AHEAD_MS, session.config.deadline_ms)
+    )
+    flight = Flight(view.snapshot.uri, place, origin, block=stop.kind == "block")
+    request = _Request(prompt, stop, 0 if only_prompt else tokens, deadline_ms)
+    session.flights.add(flight, _write(session, session.worker, view, flight, request, trace))
+    return await flight.lands(deadline_ms / 1_000 + _GRACE_S)
+
+
+class _Request(msgspec.Struct, frozen=True):
+    """What the engine is asked: tokens at most, milliseconds at most."""
+
+    prompt: Prompt
+    stop: Stop
+    tokens: int
+    deadline_ms: int
+
+
+async def _write(
+    session: Session, worker: WorkerClient, view: View, flight: Flight, request: _Request, trace: Trace
+) -> tuple[Candidate, ...]:
+    """The work of a flight."""
 
     def partial(message: Partial) -> None:
-        if not early.done():
-            early.set_result(message)
+        written = [(message.text, message.steps)]
+        flight.so_far(_candidates(view, written, trace, by_memory=False))
 
-    stop, tokens = _stop(session, view)
-    writing = asyncio.get_running_loop().create_task(
-        worker.complete(
-            () if session.laid_out_there else prompt.parts,
-            stop,
-            tokens,
-            session.config.deadline_ms,
-            path_of(view.snapshot.uri),
-            session.familiar(view.context.language),
-            tuple(stage for stage in session.without if stage != "filters" and stage != "retrieval"),
-            speculative,
-            partial,
-            prompt.infill if session.config.engine == "http" else None,
-        )
+    prompt = request.prompt
+    finished = await worker.complete(
+        () if session.laid_out_there else prompt.parts,
+        request.stop,
+        request.tokens,
+        request.deadline_ms,
+        path_of(view.snapshot.uri),
+        session.familiar(view.context.language),
+        tuple(stage for stage in get_args(Stage) if stage in session.without),
+        flight.origin != "asked",
+        partial,
+        prompt.infill if session.config.engine == "http" else None,
+        flight.typing,
     )
-    try:
-        if speculative or stop.kind == "line":
-            await asyncio.wait({writing})
-        else:
-            await asyncio.wait({writing}, timeout=_WHOLE_BLOCK_S)
-            either: set[asyncio.Future[Any]] = {writing, early}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    except asyncio.CancelledError:
-        writing.cancel()
-        raise
-    if writing.done():
-        return _finished(session, worker, view, place, writing.result(), trace, speculative=speculative)
-    so_far = early.result()
-    session.streaming = asyncio.get_running_loop().create_task(
-        _rest(session, worker, view, place, writing, trace)
-    )
-    return _candidates(view, [(so_far.text, so_far.steps)], trace, by_memory=False)
-
-
-async def _rest(
-    session: Session,
-    worker: WorkerClient,
-    view: View,
-    place: Place,
-    writing: "asyncio.Task[Finished | None]",
-    trace: Trace,
-) -> None:
-    """Wait for the end of a block whose beginning is shown already."""
-    try:
-        finished = await writing
-        _finished(session, worker, view, place, finished, trace, speculative=False)
-    except asyncio.CancelledError:
-        writing.cancel()
-        raise
-    except Nothing:
-        return
-    session.more(view.snapshot.uri)
+    candidates = _finished(session, worker, view, flight, finished, trace)
+    if flight.partly:
+        session.more(view.snapshot.uri)
+    return candidates
 
 
 def _finished(
     session: Session,
     worker: WorkerClient,
     view: View,
-    place: Place,
+    flight: Flight,
     finished: Finished | None,
     trace: Trace,
-    *,
-    speculative: bool,
 ) -> tuple[Candidate, ...]:
     """Read the engine's answer, and keep it if it is whole."""
     if finished is None:
         raise Nothing(worker.last_failure)
     if finished.error:
         raise Nothing(f"the engine failed: {finished.error}")
+    snapshot = view.snapshot
     _note_trouble(session, finished, trace)
     session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
-    session.metrics.speculated_tokens += finished.tokens if speculative else 0
+    session.metrics.computed(flight.origin, finished.tokens, finished.cpu_ms)
+    if flight.origin != "asked":
+        session.manners.spent(finished.cpu_ms / 1_000)
     session.threads = finished.threads or session.threads
     trace.tokens = {
         "prompt": finished.prompt_tokens,
@@ -204,7 +203,14 @@ def _finished(
     written = [(finished.text, finished.steps), *((one.text, one.steps) for one in finished.others)]
     candidates = _candidates(view, written, trace, by_memory=by_memory)
     if finished.reason not in ("deadline", "length") and not by_memory:
-        session.cache.put(place, candidates, speculated=speculative)
+        session.cache.put(
+            flight.place,
+            candidates,
+            origin=flight.origin,
+            uri=snapshot.uri,
+            version=snapshot.version,
+            keep=may_be_remembered(session, snapshot.uri),
+        )
     return candidates
 
 

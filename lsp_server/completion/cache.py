@@ -5,6 +5,7 @@ shown anywhere that it was not computed for. Kept in memory, least recently used
 """
 
 from collections import OrderedDict
+from typing import Literal
 
 import msgspec
 
@@ -31,12 +32,18 @@ class Place(msgspec.Struct, frozen=True):
     setting: str
 
 
+Origin = Literal["asked", "lookahead", "branch", "prefill"]
+
+
 class Entry(msgspec.Struct, frozen=True):
     """The completions of a place, the likeliest first, and whether they were computed before the question. None is a
     finding too: the model has nothing to say there."""
 
     candidates: tuple[Candidate, ...]
-    speculated: bool
+    origin: Origin
+    uri: str
+    version: int
+    branches: tuple[tuple[str, float], ...] = ()
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -44,11 +51,11 @@ class Found(msgspec.Struct, frozen=True):
 
     entry: Entry
     typed: str
+    kept: bool = False
 
     def candidates(self) -> tuple[Candidate, ...]:
         """What is left of the completions that begin with what was typed."""
-        fitting = (candidate for candidate in self.entry.candidates if _continues(candidate, self.typed))
-        return tuple(_rest(candidate, len(self.typed)) for candidate in fitting)
+        return continued(self.entry.candidates, self.typed)
 
 
 class Cache:
@@ -65,10 +72,19 @@ class Cache:
         """Forget everything: another model, other settings."""
         self._entries.clear()
 
-    def put(self, place: Place, candidates: tuple[Candidate, ...], *, speculated: bool) -> None:
+    def put(
+        self,
+        place: Place,
+        candidates: tuple[Candidate, ...],
+        *,
+        origin: Origin,
+        uri: str,
+        version: int,
+        keep: bool,
+    ) -> None:
         """Remember the completions of a place."""
         key = _key(place, 0)
-        self._entries[key] = Entry(candidates, speculated)
+        self._entries[key] = Entry(candidates, origin, uri, version)
         self._entries.move_to_end(key)
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
@@ -85,6 +101,11 @@ class Cache:
             self._entries.move_to_end(key)
             return Found(entry, text)
         return None
+
+
+def continued(candidates: tuple[Candidate, ...], typed: str) -> tuple[Candidate, ...]:
+    """What is left of the completions that begin with what was typed."""
+    return tuple(_rest(one, len(typed)) for one in candidates if _continues(one, typed))
 
 
 def _continues(candidate: Candidate, typed: str) -> bool:
@@ -105,3 +126,13 @@ def _rest(candidate: Candidate, typed: int) -> Candidate:
 def _key(place: Place, typed: int) -> tuple[str, str, str]:
     end = len(place.before) - typed
     return place.before[max(0, end - BEFORE) : end], place.behind[:BEHIND], place.setting
+
+
+def typed_since(older: Place, newer: Place) -> str | None:
+    """What was typed between two places; ``None`` if the one is not the other plus typing."""
+    if older.setting != newer.setting or older.behind[:BEHIND] != newer.behind[:BEHIND]:
+        return None
+    for typed in range(min(TYPED_THROUGH, len(newer.before)) + 1):
+        if _key(newer, typed) == _key(older, 0):
+            return newer.before[len(newer.before) - typed :]
+    return None

@@ -1,6 +1,7 @@
 """One request, straight down: snapshot, context, prompt, cache, engine, filters, gate, suggestion.
 
-``complete`` is the whole of it. Nothing here knows LSP, and nothing waits before the cache was asked.
+``complete`` is the whole of it. Nothing here knows LSP, and nothing waits before the cache was asked. ``speculate`` is
+the same for a question that may come.
 """
 
 import asyncio
@@ -10,14 +11,15 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lsp_server.completion import filters, gate
-from lsp_server.completion.asking import Nothing, Prompt, ask, capacity_of, note, prompt_of
-from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
+from lsp_server.completion.asking import Prompt, ask, capacity_of, note, prompt_of
+from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Found, Origin, Place, continued
+from lsp_server.completion.flight import Nothing
 from lsp_server.completion.gather import NOTHING, gather
 from lsp_server.completion.look import View, look
 from lsp_server.completion.remember import may_be_remembered, remember
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Stopwatch, Trace
-from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
+from lsp_server.completion.types import Candidate, Gathered, Snapshot, Source, Suggestion
 from lsp_server.context.syntax import Unparsed
 from lsp_server.models.store import Model
 from lsp_server.prompt.families import family
@@ -32,7 +34,7 @@ async def complete(session: Session, snapshot: Snapshot, trace: Trace) -> Sugges
     """
     watch = Stopwatch(trace)
     try:
-        return await _complete(session, snapshot, trace, watch, speculative=False)
+        return await _complete(session, snapshot, trace, watch, "asked")
     except Nothing as nothing:
         trace.source = "nothing"
         trace.reason = str(nothing)
@@ -41,17 +43,34 @@ async def complete(session: Session, snapshot: Snapshot, trace: Trace) -> Sugges
         watch.stop()
 
 
-async def speculate(session: Session, snapshot: Snapshot) -> Suggestion | None:
-    """Do the work of a request that nobody has asked yet, and leave the answer in the cache."""
-    trace = Trace(id=0, path=snapshot.path, line=0, column=0, kind="speculation")
+def heed(session: Session, snapshot: Snapshot) -> None:
+    """A question has come: what is written for an earlier one of that document goes on if it may answer this one too,
+    and else ends within one token. Called at its arrival, before anything else can happen."""
+    session.ahead.await_answer()
+    if "joined" in session.without:
+        session.stop_speculation()
+        session.flights.make_way(snapshot.uri)
+    else:
+        session.flights.heed(snapshot.uri, _text_around(snapshot))
+
+
+async def speculate(session: Session, snapshot: Snapshot, origin: Origin) -> tuple[Suggestion | None, Trace]:
+    """Do the work of a request that nobody has asked yet, and leave the answer in the cache.
+
+    Args:
+        origin: what for. "prefill" looks for pieces of other files too, as the question will, and has the prompt stand
+            in the KV cache even where nothing would be suggested.
+    """
+    trace = Trace(id=0, path=snapshot.path, line=0, column=0, kind=origin)
     try:
-        return await _complete(session, snapshot, trace, Stopwatch(trace), speculative=True)
-    except Nothing:
-        return None
+        return await _complete(session, snapshot, trace, Stopwatch(trace), origin), trace
+    except Nothing as nothing:
+        trace.reason = str(nothing)
+        return None, trace
 
 
 async def _complete(
-    session: Session, snapshot: Snapshot, trace: Trace, watch: Stopwatch, *, speculative: bool
+    session: Session, snapshot: Snapshot, trace: Trace, watch: Stopwatch, origin: Origin
 ) -> Suggestion:
     # 1. What the cursor is in, and whether anything belongs there.
     _wanted(session, snapshot)
@@ -63,39 +82,22 @@ async def _complete(
     _keep_tree(session, view)
     trace.cursor = view.context.cursor
     silence = _silence(session, view)
-    if silence and not snapshot.invoked:
+    if silence and not snapshot.invoked and origin != "prefill":
         raise Nothing(silence)
     watch.stage("context")
 
-    # 2. The cache: computed before, or typed through.
-    gathered = session.gathered.get(snapshot.uri, NOTHING)
-    capacity = capacity_of(model.manifest)
-    project = session.project(snapshot.uri)
-    prompt = prompt_of(model.manifest, capacity, view, gathered, project)
-    watch.stage("prompt")
-    place = _place(session, view, prompt)
-    source: Source
-    found = session.cache.find(place)
-    watch.stage("cache")
-    if found is not None:
-        source = "speculated" if found.entry.speculated else "cache"
-        candidates = found.candidates()
-    else:
-        # 3. The engine. The only wait of an ordinary request.
-        if not speculative and snapshot.uri not in session.remembered:
-            remember(session, snapshot)
-        if not speculative:
-            fresh = await gather(session, view, template, capacity, model.manifest.pieces)
-            if fresh is not gathered:
-                prompt = prompt_of(model.manifest, capacity, view, fresh, project)
-            watch.stage("retrieval")
-        candidates = await ask(session, view, prompt, place, trace, speculative=speculative)
-        source = "memory" if any(candidate.by_memory for candidate in candidates) else "model"
-        watch.stage("engine")
+    # 2. What is known already, or being written; else the engine: the only wait of an ordinary request.
+    writer = _Writer(
+        session, view, model, trace, watch, origin, only_prompt=bool(silence) and not snapshot.invoked
+    )
+    candidates, source = await writer.candidates()
+    if silence and not snapshot.invoked:
+        raise Nothing(silence)
     if not candidates:
+        trace.complete = True
         raise Nothing("the model has nothing to add here")
 
-    # 4. What may be shown of it here and now: the likeliest that passes the filters, if it is sure enough.
+    # 3. What may be shown of it here and now: the likeliest that passes the filters, if it is sure enough.
     candidate, passed = _filtered(session, candidates, view, trace)
     watch.stage("filters")
     shown = _judged(session, candidate, passed, view, trace)
@@ -108,7 +110,117 @@ async def _complete(
         )
     trace.source = source
     trace.shown = len(shown.text)
-    return Suggestion(text=shown.text, replace=shown.replace, source=source, id=trace.id)
+    return Suggestion(shown.text, shown.replace, source, trace.id, len(candidate.steps))
+
+
+class _Writer:
+    """Gets the candidates for one view: from the cache, from what is being written, from the engine."""
+
+    def __init__(
+        self,
+        session: Session,
+        view: View,
+        model: Model,
+        trace: Trace,
+        watch: Stopwatch,
+        origin: Origin,
+        *,
+        only_prompt: bool,
+    ) -> None:
+        self._session, self._view, self._trace, self._watch = session, view, trace, watch
+        self._manifest = model.manifest
+        self._origin, self._only_prompt = origin, only_prompt
+        self._capacity = capacity_of(model.manifest)
+        self._gathered = session.gathered.get(view.snapshot.uri, NOTHING)
+        self._prompt = self._prompt_with(self._gathered)
+        self._place = _place(session, view, self._prompt)
+        watch.stage("prompt")
+
+    def _prompt_with(self, gathered: Gathered) -> Prompt:
+        project = self._session.project(self._view.snapshot.uri)
+        return prompt_of(self._manifest, self._capacity, self._view, gathered, project)
+
+    async def candidates(self) -> tuple[tuple[Candidate, ...], Source]:
+        """See the class.
+
+        Raises:
+            Nothing: there are none to be had.
+        """
+        session, asked = self._session, self._origin == "asked"
+        if asked:
+            session.ahead.place = self._place
+        found = self._found()
+        self._watch.stage("cache")
+        if found is not None:
+            return found.candidates(), _source(found)
+        joined = await self._joined()
+        if joined is not None:
+            return joined, "joined"
+        if asked:
+            session.stop_speculation()
+            await self._pause()
+        candidates = await self._asked_afresh()
+        by_memory = any(candidate.by_memory for candidate in candidates)
+        return candidates, "memory" if by_memory else "model"
+
+    def _found(self) -> Found | None:
+        without = self._session.without
+        found = None if "cache" in without else self._session.cache.find(self._place)
+        return None if found is not None and found.typed and "typed_through" in without else found
+
+    async def _joined(self) -> tuple[Candidate, ...] | None:
+        """What a generation that runs already comes to; ``None`` where none does that is of use."""
+        session = self._session
+        flying = None if "joined" in session.without else session.flights.find(self._place)
+        if flying is None:
+            return None
+        flight, typed = flying
+        try:
+            candidates = await flight.lands(session.config.deadline_ms / 1_000)
+        except Nothing:
+            return None
+        finally:
+            self._watch.stage("engine")
+        if not typed:
+            return candidates
+        return continued(candidates, typed) if continued(candidates[:1], typed) else None
+
+    async def _pause(self) -> None:
+        """Wait for the next key, where the model is slow; an answer from the cache never waits."""
+        pause = 0.0 if self._view.snapshot.invoked else self._session.rhythm.pause()
+        if pause:
+            await asyncio.sleep(pause)
+            self._watch.stage("pause")
+
+    async def _asked_afresh(self) -> tuple[Candidate, ...]:
+        session, view = self._session, self._view
+        if self._origin == "asked" and view.snapshot.uri not in session.remembered:
+            remember(session, view.snapshot)
+        if self._origin in ("asked", "prefill"):
+            manifest = self._manifest
+            fresh = await gather(session, view, manifest.template, self._capacity, manifest.pieces)
+            if fresh is not self._gathered:
+                self._prompt = self._prompt_with(fresh)
+            self._watch.stage("retrieval")
+        if self._origin == "asked":
+            session.flights.make_way(view.snapshot.uri)
+        candidates = await ask(
+            session,
+            view,
+            self._prompt,
+            self._place,
+            self._trace,
+            origin=self._origin,
+            only_prompt=self._only_prompt,
+        )
+        self._watch.stage("engine")
+        return candidates
+
+
+def _source(found: Found) -> Source:
+    if found.kept:
+        return "disk"
+    return "cache" if found.entry.origin == "asked" else found.entry.origin
 
 
 async def _model(session: Session) -> Model:
@@ -151,9 +263,15 @@ def _silence(session: Session, view: View) -> str:
     return ""
 
 
-def _place(session: Session, view: View, prompt: Prompt) -> Place:
-    snapshot, reach = view.snapshot, BEFORE + TYPED_THROUGH
+def _text_around(snapshot: Snapshot) -> Place:
+    """A place without its setting."""
+    reach = BEFORE + TYPED_THROUGH
     wide = window(snapshot.lines, snapshot.line, snapshot.column, reach, BEHIND)
+    return Place(before=wide.prefix, behind=wide.suffix, setting="")
+
+
+def _place(session: Session, view: View, prompt: Prompt) -> Place:
+    snapshot = view.snapshot
     setting = (
         snapshot.path,
         snapshot.language,
@@ -161,7 +279,7 @@ def _place(session: Session, view: View, prompt: Prompt) -> Place:
         session.config.multiline,
         prompt.snippet,
     )
-    return Place(before=wide.prefix, behind=wide.suffix, setting="\0".join(setting))
+    return msgspec.structs.replace(_text_around(snapshot), setting="\0".join(setting))
 
 
 def _filtered(

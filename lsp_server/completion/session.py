@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -21,8 +21,12 @@ from lsp_server.completion import gate
 from lsp_server.completion.adaptation import Adaptation
 from lsp_server.completion.allowance import Allowance
 from lsp_server.completion.cache import Cache
+from lsp_server.completion.flight import Flights
+from lsp_server.completion.manners import Manners
+from lsp_server.completion.rhythm import Rhythm
+from lsp_server.completion.speculation.ahead import Ahead
 from lsp_server.completion.trace import Trace
-from lsp_server.completion.types import Gathered, Snapshot, Suggestion
+from lsp_server.completion.types import Gathered, Snapshot, Source, Suggestion
 from lsp_server.context.languages import Grammar, Grammars
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Stage, Threads
@@ -41,6 +45,12 @@ _SHOWN = 100
 
 #: What became of a suggestion: taken, typed by hand, contradicted, left behind, never to be known; empty while open.
 Outcome = Literal["accepted", "typed", "rejected", "ignored", "unknown", ""]
+
+
+#: What completing can do without beside decoding's stages, so that a benchmark can tell what each is worth.
+Part = Literal[
+    "retrieval", "filters", "cache", "typed_through", "disk", "joined", "prefill", "lookahead", "branches"
+]
 
 
 class Shown(msgspec.Struct):
@@ -117,7 +127,7 @@ class Session:
         self.documents = Documents()
         self.cache = Cache()
         self.gate = gate.read()
-        self.without: frozenset[Stage | Literal["retrieval", "filters"]] = frozenset()
+        self.without: frozenset[Stage | Part] = frozenset()
         self.adaptation = Adaptation()
         self.metrics = Metrics()
         self.threads: Threads | None = None  # of the engine, when it answered last
@@ -141,8 +151,10 @@ class Session:
         self.recent: OrderedDict[str, None] = OrderedDict()
         self.deleted: deque[list[str]] = deque()
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        self.speculation: asyncio.Task[None] | None = None
-        self.streaming: asyncio.Task[None] | None = None
+        self.flights = Flights()
+        self.ahead = Ahead()
+        self.manners = Manners(lambda: self.config)
+        self.rhythm = Rhythm()
         self.more = more
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
@@ -194,11 +206,8 @@ class Session:
         task.add_done_callback(forget)
 
     def stop_speculation(self) -> None:
-        """Free the engine for a question that was really asked."""
-        for work in (self.speculation, self.streaming):
-            if work is not None:
-                work.cancel()
-        self.speculation = self.streaming = None
+        """Free the engine for a question that was really asked, within one token."""
+        self.ahead.stop()
 
     def show(self, snapshot: Snapshot, suggestion: Suggestion, odds: float) -> None:
         """Note a suggestion as shown.
@@ -218,6 +227,8 @@ class Session:
             odds=odds,
         )
         shown.goes_on = self._open_before(shown)
+        if shown.goes_on is None:
+            self.metrics.used(suggestion.tokens)
         self.shown[suggestion.id] = shown
         while len(self.shown) > _SHOWN:
             self.shown.popitem(last=False)
@@ -236,7 +247,6 @@ class Session:
         """What ``offhand.status`` answers."""
         worker, model, metrics = self.worker, self.model, self.metrics
         loaded = worker.loaded if worker else None
-        sources = ("cache", "speculated", "memory", "model", "nothing")
         return {
             "state": self.state(),
             "message": self.trouble or (worker.refusal if worker else ""),
@@ -249,10 +259,9 @@ class Session:
             "shown": metrics.shown,
             "accepted": metrics.accepted,
             "partly_accepted": metrics.partly_accepted,
-            "speculations": metrics.speculations,
-            "speculated_tokens": metrics.speculated_tokens,
+            "speculation": {**self.manners.status(), **metrics.speculation()},
             "learnt": self.adaptation.status(),
-            "answered_from": {name: metrics.answered_from[name] for name in sources},
+            "answered_from": {name: metrics.answered_from[name] for name in get_args(Source)},
             "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
             "latency_ms": metrics.latency_ms(),
             "memory": {

@@ -7,10 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from lsp_server.base.text import content, split_lines
+from lsp_server.base.text import byte_length, content, split_lines
 from lsp_server.completion.types import Snapshot
 from lsp_server.context.languages import Grammar
-from lsp_server.context.syntax import Tree, Unparsed
+from lsp_server.context.syntax import Edit, Tree, Unparsed
 from lsp_server.workspace.documents import Document
 
 #: How long the event loop may wait for a parse, in seconds. A key in a 100 kB file takes well under a millisecond.
@@ -68,8 +68,31 @@ def insert(snapshot: Snapshot, text: str, start: int, replace: int) -> Snapshot:
         lines=lines,
         line=snapshot.line + len(inserted) - 1,
         column=len(inserted[-1]) + (start if len(inserted) == 1 else 0),
-        syntax=None if snapshot.syntax is None else Unparsed(lines, revision=-1),
+        syntax=None if snapshot.syntax is None else _edited(snapshot, text, start, replace, lines),
     )
+
+
+def _edited(snapshot: Snapshot, text: str, start: int, replace: int, lines: tuple[str, ...]) -> Unparsed:
+    """What makes the tree of ``lines`` out of what the snapshot has; arguments as in ``insert``."""
+    syntax, line = snapshot.syntax, snapshot.lines[snapshot.line]
+    old, edits = (syntax.old, syntax.edits) if isinstance(syntax, Unparsed) else (syntax, ())
+    if old is None:
+        return Unparsed(lines, revision=-1)
+    before = byte_length(line[:start])
+    begin = sum(map(byte_length, snapshot.lines[: snapshot.line])) + before
+    gone, inserted = byte_length(line[start : snapshot.column + replace]), split_lines(text)
+    edit = Edit(
+        start_byte=begin,
+        old_end_byte=begin + gone,
+        new_end_byte=begin + byte_length(text),
+        start_point=(snapshot.line, before),
+        old_end_point=(snapshot.line, before + gone),
+        new_end_point=(
+            snapshot.line + len(inserted) - 1,
+            byte_length(inserted[-1]) + (before if len(inserted) == 1 else 0),
+        ),
+    )
+    return Unparsed(lines, -1, old, (*edits, edit))
 
 
 def line_ending(snapshot: Snapshot) -> str:

@@ -75,6 +75,7 @@ def _served(session: Session, beside: Model, on_state: Callable[[], None]) -> Ca
         if loaded is not None and loaded.served not in (None, known):
             know(loaded.served)
             session.cache.clear()  # it is of prompts that were laid out otherwise
+            session.ahead.forget()
             session.gathered.clear()
         on_state()
 
@@ -116,7 +117,8 @@ def _checked(which: Model | str) -> Model:
 
 async def stop_engine(session: Session) -> None:
     """End the worker, if there is one."""
-    session.stop_speculation()
+    session.ahead.forget()
+    session.flights.end()
     worker, session.worker = session.worker, None
     if worker is not None:
         await worker.close()

@@ -23,6 +23,7 @@ class Trace(msgspec.Struct):
         source: where the answer came from.
         reason: why nothing was shown; empty when something was.
         shown: characters shown.
+        complete: the model was asked, and has nothing to add.
         trouble: why the engine could not be asked, and the memory was; empty otherwise.
         filters: one row for every filter that changed or dropped the text.
         stages_ms: milliseconds spent in each stage, in order.
@@ -44,6 +45,7 @@ class Trace(msgspec.Struct):
     source: Source = "nothing"
     reason: str = ""
     shown: int = 0
+    complete: bool = False
     trouble: str = ""
     total_ms: float = 0.0
     filters: list[dict[str, str]] = []

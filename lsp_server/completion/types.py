@@ -8,7 +8,9 @@ import msgspec
 from lsp_server.context.syntax import Tree, Unparsed
 from lsp_server.engine.messages import Step
 
-Source = Literal["cache", "speculated", "memory", "model", "nothing"]
+#: Where an answer came from: an earlier answer, one of an earlier session, what was computed ahead (of acceptance, of
+#: another key, of any key), what was being written already, the memory, the model, nowhere.
+Source = Literal["cache", "disk", "lookahead", "branch", "prefill", "joined", "memory", "model", "nothing"]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -126,9 +128,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 
 class Suggestion(msgspec.Struct, frozen=True):
-    """What is shown: insert ``text`` at the cursor in place of the ``replace`` characters behind it."""
+    """What is shown: insert ``text`` at the cursor in place of the ``replace`` characters behind it.
+
+    Attributes:
+        tokens: that the model wrote for it.
+    """
 
     text: str
     replace: int
     source: Source
     id: int
+    tokens: int = 0

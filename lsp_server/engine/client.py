@@ -133,6 +133,7 @@ class WorkerClient:
         speculative: bool = False,
         on_partial: Callable[[Partial], None] | None = None,
         infill: Infill | None = None,
+        typing: object = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still starting.
 

@@ -322,6 +322,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     threads: Threads | None = None
     error: str = ""
     trouble: Trouble | None = None
+    cpu_ms: float = 0.0
 
 
 class Fitted(msgspec.Struct, frozen=True, tag="fitted"):

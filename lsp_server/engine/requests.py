@@ -78,3 +78,10 @@ def guarded(callback: Callable[..., Any], *arguments: Any) -> None:
         callback(*arguments)
     except Exception:
         logger.exception("A listener to the worker failed.")
+
+
+class Typing:
+    """stub"""
+
+    def say(self, text: str) -> None:
+        """stub"""

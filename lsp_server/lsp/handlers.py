@@ -9,11 +9,12 @@ from lsprotocol import types
 
 from lsp_server.base.text import to_column
 from lsp_server.base.uri import path_of
-from lsp_server.completion import acceptance, indexing, lookahead
+from lsp_server.completion import acceptance, indexing
 from lsp_server.completion import snapshot as snapshots
-from lsp_server.completion.pipeline import complete
+from lsp_server.completion.pipeline import complete, heed
 from lsp_server.completion.remember import deletions, forget, learn, remember
 from lsp_server.completion.session import Session
+from lsp_server.completion.speculation import working as speculation
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
 from lsp_server.lsp import commands, convert
@@ -68,6 +69,7 @@ def register(server: "OffhandServer") -> None:
         session.grammar(opened.language_id)
         learn(session, document)
         indexing.opened(session, document)
+        speculation.rested(session, opened.uri)
 
     @feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def _did_change(ls: "OffhandServer", params: types.DidChangeTextDocumentParams) -> None:
@@ -81,10 +83,17 @@ def register(server: "OffhandServer") -> None:
             deletions(session, document, before, changes)
             acceptance.settle(session, changed.uri, changes, now)
             indexing.changed(session, document)
+            session.rhythm.key(now)
+            speculation.rested(session, changed.uri)
+
+    @feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def _did_save(ls: "OffhandServer", params: types.DidSaveTextDocumentParams) -> None:
+        speculation.rested(ls.session, params.text_document.uri)
 
     @feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:
         ls.session.stop_speculation()
+        ls.session.flights.make_way(params.text_document.uri)
         acceptance.closing(ls.session, params.text_document.uri, time.time())
         ls.session.documents.close(params.text_document.uri)
         forget(ls.session, params.text_document.uri)
@@ -115,9 +124,10 @@ def _snapshot(ls: "OffhandServer", params: Any, invoked: bool) -> Snapshot | Non
     document = session.documents.get(params.text_document.uri)
     if document is None:
         return None
-    session.stop_speculation()
     line, column = document.column(params.position.line, params.position.character, ls.encoding)
-    return snapshots.take(document, session.grammar(document.language_id), line, column, invoked=invoked)
+    snapshot = snapshots.take(document, session.grammar(document.language_id), line, column, invoked=invoked)
+    heed(session, snapshot)
+    return snapshot
 
 
 async def _inline(
@@ -183,13 +193,12 @@ async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggest
     session.metrics.answered(trace.source, trace.total_ms)
     if suggestion is not None:
         session.show(snapshot, suggestion, trace.odds)
-    asyncio.get_running_loop().call_later(_AFTERWARDS, _afterwards, session, snapshot, suggestion, trace.id)
+    asyncio.get_running_loop().call_later(_AFTERWARDS, _afterwards, session, snapshot, suggestion, trace)
     return suggestion
 
 
-def _afterwards(session: Session, snapshot: Snapshot, suggestion: Suggestion | None, request: int) -> None:
+def _afterwards(session: Session, snapshot: Snapshot, suggestion: Suggestion | None, trace: Trace) -> None:
     """What is done once the answer is out, unless there is a newer question already."""
-    if session.traces[-1].id == request and session.documents.get(snapshot.uri) is not None:
+    if session.traces[-1] is trace and session.documents.get(snapshot.uri) is not None:
         remember(session, snapshot)
-        if suggestion is not None:
-            lookahead.after(session, snapshot, suggestion)
+        speculation.after(session, snapshot, suggestion, trace)

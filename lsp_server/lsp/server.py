@@ -18,6 +18,7 @@ from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
 from lsp_server.completion import adaptation, survival, workspace
 from lsp_server.completion.session import Session
+from lsp_server.completion.speculation import working as speculation
 from lsp_server.completion.startup import start_engine, stop_engine
 from lsp_server.completion.trace import save
 from lsp_server.lsp import convert, handlers
@@ -208,6 +209,8 @@ class OffhandServer(LanguageServer):
             return
         self._last_status = key
         self.protocol.notify("offhand/status", params)
+        if status["state"] == "ready":
+            speculation.ready(self.session)
         self._show_progress(status["state"])
         if status["state"] == "error" and status["message"]:
             self.warn(status["message"])
