@@ -53,6 +53,12 @@ Part = Literal[
 ]
 
 
+def spared(names: str) -> frozenset[Stage | Part]:
+    """What ``Session.without`` shall be, from names with commas between them; unknown ones are no matter."""
+    wanted = names.split(",")
+    return frozenset(part for part in (*get_args(Stage), *get_args(Part)) if part in wanted)
+
+
 class Shown(msgspec.Struct):
     """A suggestion that is on the screen, or was.
 

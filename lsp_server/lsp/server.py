@@ -17,7 +17,7 @@ from lsp_server.base import log, paths
 from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
 from lsp_server.completion import adaptation, survival, workspace
-from lsp_server.completion.session import Session
+from lsp_server.completion.session import Session, spared
 from lsp_server.completion.speculation import working as speculation
 from lsp_server.completion.startup import start_engine, stop_engine
 from lsp_server.completion.trace import save
@@ -41,6 +41,9 @@ _EDITOR_CHECK = 3.0
 _SAVE_DELAY = 3.0
 
 
+#: Environment variable by which ``offhand bench typing`` leaves parts out: see ``Session.without``.
+WITHOUT = "OFFHAND_WITHOUT"
+
 #: Seconds between looks at what became of accepted texts.
 _LOOK = 10.0
 
@@ -53,6 +56,7 @@ class OffhandServer(LanguageServer):
         self.settings = Settings(paths.config_file())
         config, self._early_warnings = self.settings.resolve()
         self.session = Session(config, self.warn, self.more)
+        self.session.without = spared(os.environ.get(WITHOUT, ""))
         self._memory_of_use = adaptation.Keeper(paths.state_dir() / adaptation.FILE, self.session.adaptation)
         self.asked_inline = False
         self.roots: list[str] = []
