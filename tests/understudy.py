@@ -1,0 +1,363 @@
+"""A worker process that is played: what it writes is a function of what it was asked, when it writes it is chance.
+
+Takes the place of ``base.child.Process``, so that the real ``WorkerClient`` is asked. Every line that it writes ends in
+a mark, so that whoever finds a text anywhere can look up what it was written for: ``Library``. It is as nasty as a real
+worker may be: a message takes a moment, it hears late or never that the text disagrees, finishes although it was just
+cancelled, stops at its deadline in the middle of a word, has nothing to say, fails, and can be killed at any time.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from os.path import commonprefix
+from typing import Any
+
+import msgspec
+
+from lsp_server.base.parts import Part
+from lsp_server.engine import messages
+from lsp_server.engine.messages import Step, Stop, Written
+
+#: At the end of each line: what it was written for, which line it is, and of which alternative.
+MARK = re.compile(r"#([0-9a-v]{13})\.(\d+)\.(\d+)~")
+
+_WORDS = (
+    *("alpha", "beta", "gamma", "delta", "x", "total", "self.", "items", "return ", "value"),
+    *(" = ", " + ", ", ", "(", ")", "[0]", ": ", '"s"', "é", "\U0001f600", " "),
+)
+
+
+class Text(msgspec.Struct, frozen=True):
+    """What is written: pieces as long as tokens."""
+
+    tokens: tuple[str, ...]
+
+    @property
+    def whole(self) -> str:
+        return "".join(self.tokens)
+
+
+class Writing(msgspec.Struct, frozen=True):
+    """All that is written for a prompt.
+
+    Attributes:
+        texts: the likeliest first; that is empty if there is nothing to add.
+        sure: all is likely; otherwise nothing of it is.
+    """
+
+    texts: tuple[Text, ...]
+    sure: bool
+
+
+def key_of(parts: Sequence[Part], stop: Stop, familiar: bool, model: str) -> str:
+    """All that an answer depends on, in one word."""
+    asked = msgspec.msgpack.encode((parts, stop, familiar, model))
+    number = int.from_bytes(blake2b(asked, digest_size=8).digest(), "big")
+    digits = "0123456789abcdefghijklmnopqrstuv"
+    return "".join(digits[number >> 5 * place & 31] for place in range(13))
+
+
+#: Prompts that are kept, so that a difference can be shown.
+_KEPT = 2_000
+
+
+class Library:
+    """What was written for what.
+
+    Attributes:
+        asked: by key, the newest last; not all of it.
+    """
+
+    def __init__(self) -> None:
+        self.writings: dict[str, Writing] = {}
+        self.asked: OrderedDict[str, tuple[Sequence[Part], Stop]] = OrderedDict()
+
+    def write(self, key: str, parts: Sequence[Part], stop: Stop) -> Writing:
+        """What is written for a prompt; always the same."""
+        self.asked[key] = parts, stop
+        while len(self.asked) > _KEPT:
+            self.asked.popitem(last=False)
+        writing = self.writings.get(key)
+        if writing is None:
+            writing = self.writings[key] = _compose(key, parts[-1].text if parts else "", stop)
+        return writing
+
+    def differences(self, key: str, parts: Sequence[Part], stop: Stop) -> str:
+        """In what another question differs from one that was asked."""
+        if key not in self.asked:
+            return "it was asked long ago"
+        others, other_stop = self.asked[key]
+        found = [f"{other_stop} became {stop}"] if stop != other_stop else []
+        found += [f"{len(others)} parts became {len(parts)}"] if len(others) != len(parts) else []
+        for other, part in zip(others, parts, strict=False):
+            if other != part:
+                same = len(commonprefix((other.text, part.text)))
+                one, two = (f"{text[max(0, same - 20) : same + 40]!r}" for text in (other.text, part.text))
+                found.append(f"{one} became {two} at {same} of {len(part.text)}, limits {other.limit}, {part.limit}")
+        return "; ".join(found) or "nothing in the prompt"
+
+    def text(self, key: str, alternative: int) -> str:
+        return self.writings[key].texts[alternative].whole
+
+
+def _compose(key: str, before: str, stop: Stop) -> Writing:
+    chance = random.Random(key)
+    if chance.random() < 0.06:
+        return Writing((Text(()),), sure=True)
+    lines = chance.randint(1, 4) if stop.kind == "block" else 1
+    first = _text(chance, key, 0, before, stop, lines, ())
+    others = []
+    for number in range(1, 1 + chance.choice((0, 0, 1, 2))):
+        same = first.tokens[: chance.randint(0, 2)]
+        others.append(_text(chance, key, number, before, stop, 1, same))
+    return Writing((first, *others), sure=chance.random() < 0.85)
+
+
+def _text(
+    chance: random.Random,
+    key: str,
+    number: int,
+    before: str,
+    stop: Stop,
+    lines: int,
+    begun: tuple[str, ...],
+) -> Text:
+    tokens = list(begun)
+    indentation = " " * (max(stop.indent, 0) + 4)
+    for line in range(lines):
+        if line or (stop.kind == "block" and before.rstrip(" ").endswith((":", "{"))):
+            tokens += ["\n", indentation]
+        # More than may be written, now and then.
+        words = chance.randint(1, 7) if chance.random() < 0.97 else 60
+        tokens += (chance.choice(_WORDS) for _ in range(words))
+        tokens += [" ", f"#{key}.{line}.{number}~"]
+    return Text(tuple(tokens))
+
+
+class _Request:
+    """One that was asked, until it is answered."""
+
+    def __init__(self, asked: messages.Complete, writing: Writing, deadline: float, key: str) -> None:
+        self.asked, self.writing, self.deadline, self.key = asked, writing, deadline, key
+        self.cancelled = False
+        self.typed = ""
+        self.tokens = 0
+
+    def written(self) -> str:
+        return "".join(self.writing.texts[0].tokens[: self.tokens])
+
+    def disagrees(self) -> bool:
+        return not _agree(self.written(), self.typed)
+
+    @property
+    def wanted(self) -> bool:
+        """Nobody has told to stop."""
+        return not self.cancelled and not self.disagrees()
+
+
+def _agree(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+class Stage:
+    """Where workers are started, one after the other. Its ``start`` takes the place of ``child.start``."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.library = Library()
+        self.worker: Understudy | None = None
+        self.started = 0
+        self.asked = 0  # generations begun, for a question and ahead of it
+        self.ahead = 0
+        self.tokens = 0
+
+    async def start(
+        self, command: Any, environment: Any, decoder: Any, on_message: Callable[[Any], None]
+    ) -> "Understudy":
+        await asyncio.sleep(self.chance.choice((0.0, 0.01, 0.3)))
+        self.started += 1
+        self.worker = Understudy(self, on_message)
+        return self.worker
+
+
+class Understudy:
+    """One worker process, see the module."""
+
+    pid = 0
+    failure = ""
+
+    def __init__(self, stage: Stage, on_message: Callable[[Any], None]) -> None:
+        self._stage, self._chance, self._on_message = stage, stage.chance, on_message
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.exit_code = 0
+        self.model = ""
+        self._loaded = False
+        self._waiting: deque[_Request | messages.Fit] = deque()
+        self.running: _Request | None = None
+        self._last_in = self._last_out = 0.0
+
+    # --- the pipe
+
+    def send(self, message: Any) -> None:
+        """From the server: it takes a moment, and nothing overtakes."""
+        self._last_in = max(self._last_in, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
+        self._loop.call_at(self._last_in, self._hear, message)
+
+    def _say(self, message: Any) -> None:
+        self._last_out = max(self._last_out, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
+        self._loop.call_at(self._last_out, self._arrives, message)
+
+    def _arrives(self, message: Any) -> None:
+        if not self.ended.done():
+            self._on_message(message)
+
+    def hang_up(self) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        if not self.ended.done():
+            self.exit_code = -9
+            self.ended.set_result(None)
+
+    async def gone(self) -> None:
+        self.kill()
+        await asyncio.sleep(0)
+
+    # --- the worker
+
+    def requests(self) -> list[_Request]:
+        """All that are asked, also those that wait."""
+        waiting = [one for one in self._waiting if isinstance(one, _Request)]
+        return ([self.running] if self.running else []) + waiting
+
+    def _hear(self, message: Any) -> None:
+        if self.ended.done():
+            return
+        if isinstance(message, messages.Load):
+            self.model = message.sha256
+            self._say(messages.Learnt(0, 0, 0))
+            self._loop.call_later(self._chance.choice((0.01, 0.2, 1.5)), self._is_loaded)
+        elif isinstance(message, messages.Complete):
+            key = key_of(message.parts, message.stop, message.familiar, self.model)
+            writing = self._stage.library.write(key, message.parts, message.stop)
+            deadline = self._loop.time() + message.deadline_ms / 1000
+            self._stage.asked += not message.speculative
+            self._stage.ahead += message.speculative
+            self._take(_Request(message, writing, deadline, key))
+        elif isinstance(message, messages.Fit):
+            self._take(message)
+        else:
+            self._change(message)
+
+    def _change(self, message: Any) -> None:
+        for request in self.requests():
+            if isinstance(message, messages.Cancel) and message.id == request.asked.id:
+                request.cancelled = True
+            elif type(message).__name__ == "Typed" and message.id == request.asked.id:
+                request.typed = message.text
+
+    def _is_loaded(self) -> None:
+        self._loaded = True
+        self._say(messages.Loaded("fake", 4096, 1024, 0, 1.0))
+
+    def _take(self, one: "_Request | messages.Fit") -> None:
+        self._waiting.append(one)
+        if self.running is None and len(self._waiting) == 1:
+            self._next()
+
+    def _next(self) -> None:
+        while self._waiting and not self.ended.done():
+            one = self._waiting.popleft()
+            if isinstance(one, messages.Fit):
+                self._say(_fitted(one))
+                continue
+            self.running = one
+            self._loop.call_later(self._chance.choice((0.002, 0.02, 0.08, 0.25)), self._read, one)
+            return
+
+    def _read(self, request: _Request) -> None:
+        """The prompt is evaluated."""
+        if self.ended.done():
+            return
+        fate = self._chance.random()
+        if fate < 0.005:
+            self._finish(request, "end", error="It failed.")
+        elif request.cancelled:
+            self._finish(request, "cancelled")
+        elif request.asked.max_tokens == 0:
+            self._finish(request, "length")
+        else:
+            # Some do not hear what is typed, some hear it late, most with the next token.
+            deaf = self._chance.choice((0, 0, 0, 0, 4, 1_000))
+            pace = self._chance.choice((0.001, 0.005, 0.02, 0.02, 0.06))
+            self._write(request, deaf, pace)
+
+    def _write(self, request: _Request, deaf: int, pace: float) -> None:
+        """One token, and so on."""
+        if self.ended.done():
+            return
+        tokens = request.writing.texts[0].tokens
+        if request.cancelled or (request.disagrees() and deaf <= 0):
+            self._finish(request, "cancelled")
+        elif self._loop.time() >= request.deadline:
+            self._finish(request, "deadline")
+        elif request.tokens == len(tokens):
+            self._finish(request, "block" if request.asked.stop.kind == "block" else "line" if tokens else "end")
+        elif request.tokens == request.asked.max_tokens:
+            self._finish(request, "length")
+        else:
+            if tokens[request.tokens] == "\n" and request.written().strip():
+                self._say(messages.Partial(request.asked.id, request.written(), _steps(request, 0)))
+            request.tokens += 1
+            self._loop.call_later(pace, self._write, request, deaf - request.disagrees(), pace)
+
+    def _finish(self, request: _Request, reason: messages.FinishReason, error: str = "") -> None:
+        whole = reason in ("end", "line", "block") and not error
+        texts = request.writing.texts
+        others = [Written(text.whole, _all_steps(request, text)) for text in texts[1:]] if whole else []
+        self._stage.tokens += request.tokens
+        self._say(
+            messages.Finished(
+                request.asked.id,
+                "" if error else request.written(),
+                reason,
+                _steps(request, 0),
+                tuple(others),
+                source="model" if self._loaded else "memory",
+                prompt_tokens=sum(len(part.text) for part in request.asked.parts) // 4,
+                tokens=request.tokens,
+                error=error,
+                cpu_ms=5.0,
+            )
+        )
+        self.running = None
+        self._next()
+
+
+def _fitted(fit: messages.Fit) -> messages.Fitted:
+    """A token has four characters."""
+    texts = tuple(part.text for part in fit.parts)
+    return messages.Fitted(fit.id, texts, tuple(len(text) // 4 + 1 for text in texts))
+
+
+def _steps(request: _Request, _alternative: int) -> tuple[Step, ...]:
+    return _all_steps(request, Text(request.writing.texts[0].tokens[: request.tokens]))
+
+
+def _all_steps(request: _Request, text: Text) -> tuple[Step, ...]:
+    logprob = -0.005 if request.writing.sure else -8.0
+    steps, length = [], 0
+    for token in text.tokens:
+        length += len(token)
+        steps.append(Step(length, logprob))
+    return tuple(steps)
+
+
+def now() -> float:
+    """Wall time, for a report."""
+    return time.monotonic()
