@@ -1,6 +1,7 @@
 """What the editor asks and tells: decode, call the core, encode. No decision about completion is made here."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,13 @@ from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
 from lsp_server.lsp import commands, convert
+from lsp_server.lsp.protocol import CURSOR_MOVED
+from lsp_server.workspace.documents import Document
 
 if TYPE_CHECKING:
     from lsp_server.lsp.server import OffhandServer
+
+logger = logging.getLogger(__name__)
 
 #: Seconds after an answer until work begins that must not delay it: writing the answer out takes less.
 _AFTERWARDS = 0.005
@@ -90,6 +95,13 @@ def register(server: "OffhandServer") -> None:
         forget(ls.session, params.text_document.uri)
         indexing.closed(ls.session, params.text_document.uri)
 
+    @feature(CURSOR_MOVED)
+    def _cursor_moved(ls: "OffhandServer", params: types.TextDocumentPositionParams) -> None:
+        place = _place(ls, params)
+        if place is not None:
+            _document, line, column = place
+            logger.debug("the cursor moved to %d:%d", line + 1, column + 1)
+
     @feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     def _inline_completion(
         ls: "OffhandServer", params: types.InlineCompletionParams
@@ -109,14 +121,21 @@ def register(server: "OffhandServer") -> None:
     commands.register(server)
 
 
-def _snapshot(ls: "OffhandServer", params: Any, invoked: bool) -> Snapshot | None:
-    """Freeze the document now, before any later change is applied. ``None`` when it is not open."""
-    session = ls.session
-    document = session.documents.get(params.text_document.uri)
+def _place(ls: "OffhandServer", params: Any) -> tuple[Document, int, int] | None:
+    """The document, and line and column inside of it, of params that name a place. ``None`` when it is not open."""
+    document = ls.session.documents.get(params.text_document.uri)
     if document is None:
         return None
+    return document, *document.column(params.position.line, params.position.character, ls.encoding)
+
+
+def _snapshot(ls: "OffhandServer", params: Any, invoked: bool) -> Snapshot | None:
+    """Freeze the document now, before any later change is applied. ``None`` when it is not open."""
+    place = _place(ls, params)
+    if place is None:
+        return None
+    session, (document, line, column) = ls.session, place
     session.stop_speculation()
-    line, column = document.column(params.position.line, params.position.character, ls.encoding)
     return snapshots.take(document, session.grammar(document.language_id), line, column, invoked=invoked)
 
 
