@@ -436,6 +436,35 @@ async def test_malformed_params_are_answered(shared: RawClient) -> None:
     assert len(shared.messages()) == before
 
 
+async def test_the_cursor_is_followed(shared: RawClient) -> None:
+    """A move is taken with its place inside the document; one of a document that is not open, or malformed, is not."""
+    uri = URI + "cursor"
+    shared.open("one = 1\nx = '😀' + one\n", uri)
+    shared.notify("workspace/didChangeConfiguration", {"settings": {"offhand": {"log_level": "debug"}}})
+    begun = len(shared.stderr)
+    for place in (at(1, 8), at(1, 99), at(99, 99)):
+        shared.notify("offhand/cursor", {"textDocument": {"uri": uri}, "position": place, "more": 1})
+    document = {"uri": uri}
+    for odd in (None, [], {}, {"textDocument": document}, {"textDocument": document, "position": at(-1, 0)}):
+        shared.notify("offhand/cursor", odd)
+    shared.notify(
+        "offhand/cursor", {"textDocument": {"uri": "file:///never/opened.py"}, "position": at(0, 0)}
+    )
+    shared.notify("workspace/didChangeConfiguration", {"settings": {"offhand": {"log_level": "warning"}}})
+    assert (await shared.command("offhand.status"))["state"] == "ready"
+
+    def logged(text: str) -> list[str]:
+        said = shared.stderr[begun:].decode(errors="replace").splitlines()
+        return [line.partition(text)[2] for line in said if text in line]
+
+    async def all_logged() -> None:
+        while len(logged("malformed message: offhand/cursor")) < 5:
+            await shared.command("offhand.status")
+
+    await asyncio.wait_for(all_logged(), PATIENCE)
+    assert logged("the cursor moved to ") == ["2:8", "2:14", "3:1"]
+
+
 async def test_a_fault_of_ours_is_null(home: Path) -> None:
     """Whatever breaks inside, a completion is answered null: editors show errors of these requests as pop-ups."""
     broken = "import lsp_server.completion.snapshot as s\ndef take(*a, **k): raise RuntimeError('broken')\n"

@@ -191,6 +191,8 @@ def _finished(
     session.metrics.computed(flight.origin, finished.tokens, finished.cpu_ms)
     if flight.origin != "asked":
         session.manners.spent(finished.cpu_ms / 1_000)
+    elif finished.reason != "cancelled":
+        session.rhythm.answered(finished.prompt_ms + finished.decode_ms)
     session.threads = finished.threads or session.threads
     trace.tokens = {
         "prompt": finished.prompt_tokens,

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Literal, get_args
 
@@ -159,11 +159,17 @@ class Session:
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.flights = Flights()
         self.ahead = Ahead()
-        self.manners = Manners(lambda: self.config)
+        self.manners = Manners(lambda: self.config, self._processes)
         self.rhythm = Rhythm()
         self.more = more
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
+
+    def _processes(self) -> Iterator[int]:
+        """The numbers of the processes that work for this one."""
+        for client in (self.worker, self.index):
+            if client is not None and client.pid is not None:
+                yield client.pid
 
     def shift(self, language: str) -> float:
         """What was learnt from this user, in log-odds, to be added to the gate's."""
