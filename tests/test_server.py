@@ -7,12 +7,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import psutil
 import pytest
 import pytest_asyncio
 
+from lsp_server.completion.types import Source
 from tests.rawclient import PATIENCE, URI, RawClient, RpcError
 from tests.shipped import MODEL
 
@@ -217,7 +218,7 @@ async def test_lookahead_answers_what_follows_acceptance(shared: RawClient) -> N
     item = await shared.inline(CURSOR[0] + 1, 4, uri=uri, kind=1)
     assert item is not None
     assert item["insertText"] == "return result"
-    assert (await shared.command("offhand.why"))[0]["source"] == "speculated"
+    assert (await shared.command("offhand.why"))[0]["source"] == "lookahead"
     assert (await shared.command("offhand.status"))["threads_used"] == {"token": 1, "prompt": 1, "why": ""}
 
 
@@ -401,7 +402,7 @@ async def test_status_is_one_object(shared: RawClient) -> None:
     status = await shared.command("offhand.status")
     assert status["state"] == "ready"
     assert status["engine"] == "fake"
-    assert set(status["answered_from"]) == {"cache", "speculated", "memory", "model", "nothing"}
+    assert set(status["answered_from"]) == set(get_args(Source))
     assert set(status["kv"]) == {"prompt_tokens", "reused_tokens"}
     assert set(status["latency_ms"]) == {"p50", "p95"}
     assert psutil.pid_exists(status["worker"]["pid"])

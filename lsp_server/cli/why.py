@@ -10,7 +10,11 @@ from lsp_server.base import paths
 #: Where an answer came from, in words.
 _SOURCES = {
     "cache": "computed before",
-    "speculated": "computed before it was asked for",
+    "disk": "computed in an earlier session",
+    "lookahead": "computed before it was asked for, behind the suggestion before",
+    "branch": "computed before it was asked for, as another beginning",
+    "prefill": "computed before it was asked for, when the cursor came there",
+    "joined": "from what the model was already writing",
     "memory": "from the memory alone",
     "model": "from the model",
 }

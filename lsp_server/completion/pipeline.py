@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lsp_server.completion import filters, gate
-from lsp_server.completion.asking import Nothing, Prompt, ask, capacity_of, note, prompt_of
-from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Place
+from lsp_server.completion.asking import Nothing, ask, capacity_of, note, place_at, prompt_of
 from lsp_server.completion.gather import NOTHING, gather
 from lsp_server.completion.look import View, look
 from lsp_server.completion.remember import may_be_remembered, remember
@@ -21,7 +20,6 @@ from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
 from lsp_server.context.syntax import Unparsed
 from lsp_server.models.store import Model
 from lsp_server.prompt.families import family
-from lsp_server.prompt.window import window
 
 
 async def complete(session: Session, snapshot: Snapshot, trace: Trace) -> Suggestion | None:
@@ -68,27 +66,24 @@ async def _complete(
     watch.stage("context")
 
     # 2. The cache: computed before, or typed through.
-    gathered = session.gathered.get(snapshot.uri, NOTHING)
-    capacity = capacity_of(model.manifest)
     project = session.project(snapshot.uri)
-    prompt = prompt_of(model.manifest, capacity, view, gathered, project)
-    watch.stage("prompt")
-    place = _place(session, view, prompt)
+    place = place_at(session, view, model.manifest, project)
     source: Source
     found = session.cache.find(place)
     watch.stage("cache")
     if found is not None:
-        source = "speculated" if found.entry.speculated else "cache"
-        candidates = found.candidates()
+        source, candidates = found.source, found.candidates()
     else:
         # 3. The engine. The only wait of an ordinary request.
         if not speculative and snapshot.uri not in session.remembered:
             remember(session, snapshot)
+        capacity = capacity_of(model.manifest)
+        gathered = session.gathered.get(snapshot.uri, NOTHING)
         if not speculative:
-            fresh = await gather(session, view, template, capacity, model.manifest.pieces)
-            if fresh is not gathered:
-                prompt = prompt_of(model.manifest, capacity, view, fresh, project)
+            gathered = await gather(session, view, template, capacity, model.manifest.pieces)
             watch.stage("retrieval")
+        prompt = prompt_of(model.manifest, capacity, view, gathered, project)
+        watch.stage("prompt")
         candidates = await ask(session, view, prompt, place, trace, speculative=speculative)
         source = "memory" if any(candidate.by_memory for candidate in candidates) else "model"
         watch.stage("engine")
@@ -149,19 +144,6 @@ def _silence(session: Session, view: View) -> str:
     if after.isalnum() or after == "_":
         return "a word stands right behind the cursor"
     return ""
-
-
-def _place(session: Session, view: View, prompt: Prompt) -> Place:
-    snapshot, reach = view.snapshot, BEFORE + TYPED_THROUGH
-    wide = window(snapshot.lines, snapshot.line, snapshot.column, reach, BEHIND)
-    setting = (
-        snapshot.path,
-        snapshot.language,
-        session.config.model,
-        session.config.multiline,
-        prompt.snippet,
-    )
-    return Place(before=wide.prefix, behind=wide.suffix, setting="\0".join(setting))
 
 
 def _filtered(

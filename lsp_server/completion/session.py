@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -22,7 +22,7 @@ from lsp_server.completion.adaptation import Adaptation
 from lsp_server.completion.allowance import Allowance
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.trace import Trace
-from lsp_server.completion.types import Gathered, Snapshot, Suggestion
+from lsp_server.completion.types import Gathered, Snapshot, Source, Suggestion
 from lsp_server.context.languages import Grammar, Grammars
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Stage, Threads
@@ -236,7 +236,6 @@ class Session:
         """What ``offhand.status`` answers."""
         worker, model, metrics = self.worker, self.model, self.metrics
         loaded = worker.loaded if worker else None
-        sources = ("cache", "speculated", "memory", "model", "nothing")
         return {
             "state": self.state(),
             "message": self.trouble or (worker.refusal if worker else ""),
@@ -252,7 +251,7 @@ class Session:
             "speculations": metrics.speculations,
             "speculated_tokens": metrics.speculated_tokens,
             "learnt": self.adaptation.status(),
-            "answered_from": {name: metrics.answered_from[name] for name in sources},
+            "answered_from": {name: metrics.answered_from[name] for name in get_args(Source)},
             "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
             "latency_ms": metrics.latency_ms(),
             "memory": {

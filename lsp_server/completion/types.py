@@ -8,7 +8,9 @@ import msgspec
 from lsp_server.context.syntax import Tree, Unparsed
 from lsp_server.engine.messages import Step
 
-Source = Literal["cache", "speculated", "memory", "model", "nothing"]
+#: Where an answer comes from: from an earlier one or one of an earlier session; computed before it was asked for, see
+#: ``cache.Origin``; from what the model was already writing; from the memory alone, from the model.
+Source = Literal["cache", "disk", "lookahead", "branch", "prefill", "joined", "memory", "model", "nothing"]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     invoked: bool = False
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
     """A completion on its way through the filters.
 
     Attributes:
