@@ -1,4 +1,5 @@
-"""``offhand reset``: forget what was learnt from accepting and rejecting suggestions, and what was kept of prompts."""
+"""``offhand reset``: forget what was learnt from accepting and rejecting suggestions, and what was kept of prompts and
+completions."""
 
 import argparse
 from pathlib import Path
@@ -15,9 +16,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(_arguments: argparse.Namespace) -> int:
     """Remove the files, and say what was in them. A server that runs forgets what it learnt too, within seconds."""
-    from lsp_server.completion import adaptation
+    from lsp_server.completion import adaptation, cachefile
 
     _forget_prompts(paths.kept_caches())
+    _forget_completions(paths.cache_dir() / cachefile.FILE)
     path = paths.state_dir() / adaptation.FILE
     learnt = adaptation.load(path)
     try:
@@ -42,3 +44,13 @@ def _forget_prompts(folder: Path) -> None:
         raise OffhandError(f"{folder} cannot be emptied: {error.strerror}.") from error
     if kept:
         print(f"Removed what was kept of prompts in {folder}.")
+
+
+def _forget_completions(path: Path) -> None:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OffhandError(f"{path} cannot be removed: {error.strerror}.") from error
+    print(f"Removed {path}: completions that were computed before.")

@@ -22,7 +22,7 @@ from lsp_server.completion.adaptation import Adaptation
 from lsp_server.completion.allowance import Allowance
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.flight import Flights
-from lsp_server.completion.manners import Manners
+from lsp_server.completion.manners import Level, Manners
 from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.speculation.ahead import Ahead
 from lsp_server.completion.trace import Trace
@@ -49,7 +49,16 @@ Outcome = Literal["accepted", "typed", "rejected", "ignored", "unknown", ""]
 
 #: What completing can do without beside decoding's stages, so that a benchmark can tell what each is worth.
 Part = Literal[
-    "retrieval", "filters", "cache", "typed_through", "disk", "joined", "prefill", "lookahead", "branches"
+    "retrieval",
+    "filters",
+    "cache",
+    "typed_through",
+    "disk",
+    "joined",
+    "prefill",
+    "lookahead",
+    "branches",
+    "manners",
 ]
 
 
@@ -217,6 +226,14 @@ class Session:
 
         task.add_done_callback(forget)
 
+    def may_work_ahead(self) -> Level:
+        """How much may be computed ahead, now."""
+        if "manners" in self.without:
+            return self.config.speculation
+        level = self.manners.level()
+        # A team shares its server.
+        return "low" if self.config.engine == "http" and level != "off" else level
+
     def stop_speculation(self) -> None:
         """Free the engine for a question that was really asked, within one token."""
         self.ahead.stop()
@@ -271,7 +288,11 @@ class Session:
             "shown": metrics.shown,
             "accepted": metrics.accepted,
             "partly_accepted": metrics.partly_accepted,
-            "speculation": {**self.manners.status(), **metrics.speculation()},
+            "speculation": {
+                **self.manners.status(),
+                "working": self.ahead.working,
+                **metrics.speculation(),
+            },
             "learnt": self.adaptation.status(),
             "answered_from": {name: metrics.answered_from[name] for name in get_args(Source)},
             "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},

@@ -110,6 +110,7 @@ def register(server: "OffhandServer") -> None:
         place = _place(ls, params)
         if place is not None:
             document, line, column = place
+            logger.debug("the cursor moved to %d:%d", line + 1, column + 1)
             speculation.moved(ls.session, document.uri, line, column)
 
     @feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
