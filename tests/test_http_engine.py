@@ -70,13 +70,12 @@ def ask(
     *,
     infill: bool = False,
     seconds: float = 20.0,
-    max_tokens: int = 40,
     cancelled: Callable[[], bool] = lambda: False,
     typed: Callable[[], str] = lambda: "",
     on_partial: Callable[[Partial], None] = lambda partial: None,
 ) -> Finished:
     parts = () if infill else prompt(before, after)
-    request = Complete(7, parts, stop or Stop(), max_tokens, 20_000, infill=Infill(before, after, extra))
+    request = Complete(7, parts, stop or Stop(), 40, 20_000, infill=Infill(before, after, extra))
     deadline = time.monotonic() + seconds
     return engine.complete(
         request, deadline=deadline, cancelled=cancelled, typed=typed, on_partial=on_partial
@@ -227,14 +226,6 @@ def test_a_deadline_keeps_what_was_said(typed: str, reason: str, text: str) -> N
         found = ask(made, seconds=20.0 if reason == "cancelled" else 0.3, typed=lambda: typed)
         assert (found.reason, found.text, found.trouble) == (reason, text, None)
         assert server.gone.wait(10)
-
-
-def test_nothing_is_asked_in_advance() -> None:
-    """A prompt that nobody waits for is not sent to a server that others wait for."""
-    with serving({"/v1/models": [MODELS], "/v1/completions": [ANSWER]}) as server, engine(server.url) as made:
-        found = ask(made, max_tokens=0)
-        assert (found.reason, found.text, found.trouble) == ("length", "", None)
-        assert [one.path for one in server.asked] == ["/v1/models"]
 
 
 def test_a_slow_server_is_forgiven_twice() -> None:

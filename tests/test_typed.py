@@ -3,7 +3,7 @@ once, and nobody who waits behind it waits longer."""
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ from lsp_server.engine.messages import (
     ToWorker,
     Typed,
 )
-from lsp_server.engine.protocol import Capabilities, Logits
+from lsp_server.engine.protocol import Capabilities, Logits, TextEngine
 from lsp_server.engine.requests import Typing
 
 ENDS = MODEL.manifest.end_tokens
@@ -341,14 +341,36 @@ def test_an_answer_says_what_it_cost(monkeypatch: pytest.MonkeyPatch) -> None:
             assert desk.answer(question, 1e9).cpu_ms == 250.0
 
 
-def test_a_prefill_that_was_too_slow_says_so() -> None:
-    """The memory, which answers where the time is over before a word was said, has no cache to bring a prompt into."""
+class Served:
+    """A server that must not be asked."""
+
+    served = None
+
+
+@pytest.mark.parametrize(
+    ("model", "arrived", "reason", "source"),
+    [
+        ("tokens", 1e9, "length", "model"),
+        ("tokens", -1e9, "deadline", "model"),
+        ("text", 1e9, "length", "memory"),
+        ("none", 1e9, "length", "memory"),
+        ("memory", 1e9, "length", "memory"),
+    ],
+)
+def test_a_prefill_needs_a_cache(model: str, arrived: float, reason: str, source: str) -> None:
+    """It says so where it came to nothing: the memory has no cache that a prompt could be brought into, and a server
+    that others wait for is not asked for what nobody waits for."""
     inbox = Inbox()
-    desk = desk_with(Plain(), inbox)
+    desk = desk_with(Plain() if model == "tokens" else None, inbox)
+    if model == "text":
+        desk._model = cast("TextEngine", Served())
+    elif model == "memory":
+        desk._model = desk._alone
     question = complete_message(FILE, max_tokens=0)
     inbox.add(question)
-    finished = desk.answer(question, -1e9)
-    assert (finished.reason, finished.source) == ("deadline", "model")
+    finished = desk.answer(question, arrived)
+    assert (finished.reason, finished.source, finished.text) == (reason, source, "")
+    assert (finished.prompt_tokens > 0) == (source == "model")
 
 
 # --- the server
