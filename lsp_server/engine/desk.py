@@ -162,6 +162,8 @@ class Desk:
         """Complete; with the memory alone while there is no model, or where the time was over before it said a word."""
         if self._alone is None or self._reader is None:
             return Finished(request.id, "", "end", error="No model is loaded.")
+        if not request.max_tokens and not _caches(self._model):
+            return Finished(request.id, "", "length", source="memory")
 
         def cancelled() -> bool:
             return self._inbox.is_cancelled(request.id)
@@ -212,6 +214,12 @@ def _learnt(memory: Memory, read: int) -> Learnt:
 
 def _served(model: Decoder | TextEngine) -> Served | None:
     return None if isinstance(model, Decoder) else model.served
+
+
+def _caches(model: Decoder | TextEngine | None) -> bool:
+    """Whether there is any use in a prompt that comes before its question. A server may have one, but others ask it
+    too: it is not made to read what nobody waits for."""
+    return isinstance(model, Decoder) and model.engine.capabilities.network
 
 
 def _for_memory(request: Complete) -> Complete:

@@ -101,7 +101,8 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
         id: chosen by the client, unique among its running requests.
         parts: the prompt in order.
         max_tokens: that may be written; with 0 the prompt is only brought into the KV cache, for a request that will
-            come, and the answer is no text and ``length``.
+            come, and the answer is no text and ``length``. Its ``source`` is ``memory`` where there is no such cache,
+            and its tokens are none.
         deadline_ms: milliseconds from arrival after which what there is counts as the answer.
         document: name of the document that is being written, as ``Remember`` has it.
         familiar: the model was trained on the document's language.

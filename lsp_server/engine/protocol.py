@@ -136,7 +136,7 @@ class TextEngine(Protocol):
         typed: Callable[[], str],
         on_partial: Callable[[Partial], None],
     ) -> Finished:
-        """Complete a prompt; arguments as in ``decoding.complete``. With 0 ``max_tokens`` it may do nothing.
+        """Complete a prompt; arguments as in ``decoding.complete``. It is never asked to write nothing.
 
         Returns:
             with ``trouble`` where it could not be asked, and then without text.

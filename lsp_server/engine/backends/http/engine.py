@@ -119,9 +119,7 @@ class HttpEngine:
         typed: Callable[[], str] = lambda: "",
         on_partial: Callable[[Partial], None],
     ) -> Finished:
-        """See ``TextEngine.complete``. A server that others ask too is not made to read a prompt in advance."""
-        if not request.max_tokens:
-            return Finished(request.id, "", "length")
+        """See ``TextEngine.complete``."""
         trouble = self._patience.trouble()
         if trouble is not None:
             return Finished(request.id, "", "end", trouble=trouble)
