@@ -251,7 +251,7 @@ def test_a_prefill_brings_the_prompt_into_the_cache_and_writes_nothing() -> None
     ahead = msgspec.structs.replace(message, max_tokens=0)
     first = complete(decoder, ahead)
     assert (first.text, first.reason, first.tokens, first.steps) == ("", "length", 0, ())
-    assert (first.reused_tokens, first.prompt_tokens, first.next_characters) == (0, engine.worked, ())
+    assert (first.reused_tokens, first.prompt_tokens, first.branches) == (0, engine.worked, ())
     written = complete(decoder, message)
     assert (written.text, written.reused_tokens) == ("ues):", written.prompt_tokens - 1)
     worked, cached = engine.worked, decoder.cached[:]

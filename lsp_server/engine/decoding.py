@@ -14,7 +14,6 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -26,6 +25,7 @@ from lsp_server.engine.kept import common
 from lsp_server.engine.memory.store import ABOVE, BELOW, View
 from lsp_server.engine.messages import Complete, Finished, FinishReason, Partial, Step, Written
 from lsp_server.engine.offer import Choice, Offer
+from lsp_server.engine.partings import partings
 from lsp_server.engine.protocol import Logits
 
 #: Prompt tokens between two looks at the clock and at whether the request was cancelled.
@@ -36,9 +36,6 @@ _OTHERS = 2
 
 #: Paths that are tried beside the first, and the tokens that all of them may have.
 _BRANCHES, _BRANCH_TOKENS = 3, 32
-
-#: Characters that are told of those that may come first.
-_CHARACTERS = 8
 
 
 class _Stopped(Exception):
@@ -149,6 +146,7 @@ class _Run:
         self._tokens = self._reused = 0
         self._characters: dict[str, float] = defaultdict(float)
         self._undecided = 1.0
+        self._others: list[tuple[bytes, float]] = []
         self._started = self._prompted = time.monotonic()
 
     def prompt(self) -> None:
@@ -249,6 +247,10 @@ class _Run:
 
     def _note(self, path: _Path, choice: Choice) -> None:
         """Remember a way that was not taken."""
+        if not self._paths and self._decoder.engine.capabilities.network:
+            spelling = self._decoder.tokenizer.bytes[choice.token][len(path.typed) :]
+            share = sum(step.logprob for step in path.steps) + choice.share
+            self._others.append((path.spelled + spelling, math.exp(share)))
         badness = -(path.score + choice.logprob)
         heapq.heappush(self._branches, _Branch(badness, next(self._numbers), path, choice))
 
@@ -332,7 +334,7 @@ class _Run:
             tokens=self._tokens,
             prompt_ms=(self._prompted - self._started) * 1000,
             decode_ms=(now - self._prompted) * 1000,
-            next_characters=tuple(heapq.nlargest(_CHARACTERS, self._characters.items(), key=itemgetter(1))),
+            branches=partings(best.text, self._characters, self._others),
             threads=self._decoder.pace.threads() if self._decoder.pace else None,
         )
 

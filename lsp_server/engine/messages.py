@@ -322,9 +322,8 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
         prompt_ms, decode_ms: wall time of the two stages.
         cpu_ms: processor time of the worker's process, all its threads together, while it worked on this. What else it
             did meanwhile is in it: reading the file that was begun, loading a model.
-        branches: texts that part from ``text`` with their last character, and how likely each was, the likeliest first.
-        next_characters: which characters may come first behind the cursor, each with its probability, the likeliest
-            first; empty where that is not known. What is missing to 1 are ends and rare characters.
+        branches: texts that part from ``text`` with their last character, each with its probability, the likeliest
+            first; none where that is not known.
         threads: of the engine; ``None`` where it has none of its own.
         error: set when the engine failed; then ``text`` is empty.
         trouble: set when the engine could not be asked.
@@ -343,7 +342,6 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     decode_ms: float = 0.0
     cpu_ms: float = 0.0
     branches: tuple[tuple[str, float], ...] = ()
-    next_characters: tuple[tuple[str, float], ...] = ()
     threads: Threads | None = None
     error: str = ""
     trouble: Trouble | None = None
