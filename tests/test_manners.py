@@ -248,10 +248,14 @@ class Machine:
     async def passes(self, seconds: float) -> Level:
         """Let somebody work for a time, who asks every half second; the last level."""
         for _ in range(math.ceil(seconds / 0.5)):
-            self.now += 0.5
-            self._used += 0.5 * self.others
+            self.pass_by(0.5)
             await self.level()
         return await self.level()
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time go by in which nobody works."""
+        self.now += seconds
+        self._used += seconds * self.others
 
     async def level(self) -> Level:
         """Ask, wait for the look that this may begin, and ask again."""
@@ -350,6 +354,27 @@ async def test_it_looks_seldom_and_only_when_asked() -> None:
     machine.others = 2.0
     assert await machine.passes(0.5) == "normal"  # the hour before says nothing of now
     assert await machine.passes(1) == "off"
+
+
+async def test_the_load_is_known_where_somebody_works_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a pause one more look follows by itself, so that the load is known, and its end too."""
+    machine, later = Machine(), []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda *planned: later.append(planned))
+
+    async def works() -> Level:
+        machine.pass_by(60.0)
+        await machine.level()
+        ((seconds, look),) = later
+        later.clear()
+        machine.pass_by(seconds)
+        look()
+        return await machine.level()
+
+    machine.others = 2.0
+    assert await works() == "off"
+    machine.others = 0.0
+    assert [await works() for _ in range(2)] == ["off", "normal"]
+    assert machine.looks == 6
 
 
 async def test_a_machine_that_cannot_be_looked_at(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,9 +2,9 @@
 what the settings allow it.
 
 ``judge`` decides, from values alone; ``loaded`` says when the machine counts as busy; ``base.busy`` looks at it;
-``Manners`` joins them. It looks when it is asked, in a thread, every two seconds at most: nothing of this wakes a
-machine on which nobody works. Processor time is counted over a sliding minute, so that what the setting says is never
-exceeded by more than the step that reaches it. Knows nothing of what is computed ahead.
+``Manners`` joins them. It looks when it is asked, in a thread, every two seconds at most, and once more after a pause:
+nothing of this keeps a machine awake on which nobody works. Processor time is counted over a sliding minute, so that
+what the setting says is never exceeded by more than the step that reaches it. Knows nothing of what is computed ahead.
 """
 
 import asyncio
@@ -181,7 +181,11 @@ class Manners:
         if self._looking or self._clock() < self._next or self._settings().speculation == "off":
             return
         self._looking = True
-        looked = asyncio.get_running_loop().run_in_executor(None, self._take, tuple(self._processes()))
+        loop = asyncio.get_running_loop()
+        try:
+            looked = loop.run_in_executor(None, self._take, tuple(self._processes()))
+        except RuntimeError:  # the server is ending
+            return
         looked.add_done_callback(self._looked)
 
     def _looked(self, done: "asyncio.Future[Look]") -> None:
@@ -199,9 +203,9 @@ class Manners:
         if part is not None:
             self._parts.append(part)
             self._load = loaded(self._load, tuple(self._parts))
-        else:  # the first one, or the first one in a while: the next tells what goes on
-            self._parts.clear()
+        else:  # the first one, or the first one in a while: another tells what goes on now
             self._next = self._clock() + _SECOND
+            asyncio.get_running_loop().call_later(_SECOND, self.look)
 
     def _state(self) -> State:
         settings = self._settings()
