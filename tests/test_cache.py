@@ -80,6 +80,20 @@ def test_all_that_is_seen_is_part_of_the_place() -> None:
     assert text_of(near, place_at(f"fists{text[5:]}a = |\nlast", prefix_tokens=100)) == "b"
 
 
+@pytest.mark.parametrize(("distance", "same"), [(1, False), (100, False), (101, True), (140, True)])
+def test_what_the_model_may_see_ends_somewhere(distance: int, same: bool) -> None:
+    """The text above the cursor's line counts to the last character that can be in a prompt, and no further."""
+    cache = Cache()
+    above = "2345678\n" * 30
+    at = len(above) - distance
+    one, other = (
+        place_of(lines, len(lines) - 1, 4, (100, 10), "")
+        for lines in (split_lines(above + "a = "), split_lines(above[:at] + "9" + above[at + 1 :] + "a = "))
+    )
+    put(cache, one, "b")
+    assert (cache.find(other) is not None) == same
+
+
 def test_a_text_that_begins_here_is_not_one_that_goes_on() -> None:
     """That nothing stands above the first line is something that the model sees."""
     cache = Cache()

@@ -48,9 +48,12 @@ def _forget_prompts(folder: Path) -> None:
 
 def _forget_completions(path: Path) -> None:
     try:
-        path.unlink()
-    except FileNotFoundError:
-        return
+        kept = [
+            one for one in path.parent.glob(f"{path.name}*") if one.is_file()
+        ]  # and what was left half-written
+        for one in kept:
+            one.unlink()
     except OSError as error:
         raise OffhandError(f"{path} cannot be removed: {error.strerror}.") from error
-    print(f"Removed {path}: completions that were computed before.")
+    if kept:
+        print(f"Removed {path}: completions that were computed before.")

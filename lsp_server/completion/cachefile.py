@@ -69,7 +69,7 @@ class Keeper:
         self._changed = False
         self._written = time.monotonic()
         self._known: tuple[int, int, int] | None = None  # the file, as it was when it was last the same
-        self._told = False
+        self._troubles: set[str] = set()
         cache.store = self
 
     # --- on the event loop
@@ -82,8 +82,8 @@ class Keeper:
         """As ``Cache.find``, in what was loaded and saved."""
         for start, end in islice(beginnings(place) if self._lines else (), _LINES):
             line = Line(place.above(start), place.behind, place.setting)
-            entries = [_SEALED.decode(_body(frame)) for frame in self._lines.get(line.name, ())]
-            for sealed in sorted(entries, key=lambda one: one.column, reverse=True):
+            newest_first = [_SEALED.decode(_body(frame)) for frame in self._lines.get(line.name, ())[::-1]]
+            for sealed in sorted(newest_first, key=lambda one: one.column, reverse=True):
                 head = place.before[start : start + sealed.column]
                 typed = typed_behind(place, start, end, head)
                 entry = line.open(sealed, head) if typed is not None else None
@@ -105,7 +105,7 @@ class Keeper:
             least: seconds that must have passed since it was last written.
         """
         with self._lock:
-            if self._known is not None and not self._path.exists():
+            if self._known is not None and not os.path.exists(self._path):
                 self._forget()
             self._changed = self._changed or bool(self._waiting)
             if not self._changed or time.monotonic() - self._written < least:
@@ -134,13 +134,11 @@ class Keeper:
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
-            logger.warning("The completions that were kept cannot be read: %s", error)
+            self._say(f"The completions that were kept cannot be read: {error}.")
             return
         self._known = seen
         if not data.startswith(_FORM):
-            logger.warning(
-                "The completions that were kept are of another version, or damaged; they are left out."
-            )
+            self._say("The completions that were kept are of another version, or damaged; they are left out.")
             return
         for frame, sealed in _entries(data):
             if frame not in self._frames:
@@ -186,9 +184,13 @@ class Keeper:
             atomic.write(self._path, b"".join((_FORM, *self._frames)), private=True)
             self._known, self._changed = _stamp(self._path.stat()), False
         except OSError as error:
-            if not self._told:
-                logger.warning("Completions are not kept: %s", error.strerror or error)
-            self._told = True
+            self._say(f"Completions are not kept: {error}.")
+
+    def _say(self, trouble: str) -> None:
+        """Log it, once."""
+        if trouble not in self._troubles:
+            logger.warning("%s", trouble)
+        self._troubles.add(trouble)
 
 
 def count(path: Path) -> int:
