@@ -19,7 +19,7 @@ class Document(msgspec.Struct, frozen=True):
     """
 
     uri: str
-    path: Path
+    path: str
     language: str
     text: str
 
