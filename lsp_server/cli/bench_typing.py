@@ -147,7 +147,7 @@ def _steps(arguments: argparse.Namespace) -> "Iterator[tuple[str, tuple[str, ...
     """Names of what is typed into, and the parts that are left out of it.
 
     Raises:
-        OffhandError: there is no such part.
+        OffhandError: there is no such part, or no such peer.
     """
     from lsp_server.bench.typing.offhand import PARTS
     from lsp_server.bench.typing.run import STEPS
@@ -155,6 +155,8 @@ def _steps(arguments: argparse.Namespace) -> "Iterator[tuple[str, tuple[str, ...
     unknown = sorted(set(arguments.without) - {*PARTS, "all"})
     if unknown:
         raise OffhandError(f"There is no part {unknown[0]} of speculation. Parts: {', '.join(PARTS)}, all.")
+    if arguments.peer and shutil.which(arguments.peer) is None:
+        raise OffhandError(f"There is no command {arguments.peer}.")
     if arguments.ablation:
         yield from ((step.name, step.without) for step in STEPS)
     else:
@@ -196,11 +198,7 @@ def _subject(
     name: str,
     without: tuple[str, ...],
 ) -> "Subject":
-    """Who completes in a step.
-
-    Raises:
-        OffhandError: there is no such command.
-    """
+    """Who completes in a step."""
     from lsp_server.bench.typing.offhand import Offhand
     from lsp_server.lsp.client import Editor
 
@@ -214,16 +212,14 @@ def _llama_vim(command: str, settings: dict[str, Any], model: "Model") -> "Subje
     from lsp_server.completion.asking import context_of
     from lsp_server.prompt.families import family
 
-    executable = shutil.which(command)
-    if executable is None:
-        raise OffhandError(f"There is no command {command}.")
     prompt = family(model.manifest.template).prompt
+    behind, before = prompt.find("{behind}"), max(prompt.find("{before}"), prompt.find("{line}"))
     threads = settings.get("threads", "auto")
     subject: Subject = LlamaVim(
-        Path(executable),
+        Path(shutil.which(command) or command),
         model.model_file,
         context=context_of(model.manifest),
-        suffix_first=prompt.index("{behind}") < max(prompt.find("{before}"), prompt.find("{line}")),
+        suffix_first=0 <= behind < before,
         threads=0 if threads == "auto" else threads,
     )
     return subject
