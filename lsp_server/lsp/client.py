@@ -102,6 +102,11 @@ class Editor:
         assert self._client.process is not None
         return self._client.process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether that process is still there."""
+        return self._client.process is not None and self._client.process.returncode is None
+
     async def stop(self) -> None:
         """Say goodbye as editors do."""
         await self._client.shutdown_async(None)

@@ -8,9 +8,9 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from lsp_server.base import paths
 from lsp_server.base.errors import EngineError
 from lsp_server.bench.typing.processes import Processes
 from lsp_server.bench.typing.subject import Answer, Document, Usage
+
+Answered = TypeVar("Answered")
 
 #: Parts of speculation that can be left out, in the order in which the ablation adds them; the server reads which from
 #: this variable of its environment.
@@ -47,6 +49,10 @@ class Connection(Protocol):
     @property
     def pid(self) -> int:
         """The server's process."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether that is still there."""
 
     async def start(
         self, settings: dict[str, Any], folder: Path | None, environment: Mapping[str, str] | None
@@ -129,9 +135,11 @@ class Offhand:
         try:
             await self._connection.start(self._settings, folder, environment)
         except asyncio.TimeoutError as error:
-            raise EngineError(f"The server did not become ready: {self._connection.message}") from error
-        finally:
             self._processes = Processes(self._connection.pid)
+            raise EngineError(f"The server did not become ready: {self._connection.message}") from error
+        except RuntimeError as error:
+            raise EngineError(f"The server ended before it was ready: {error}") from error
+        self._processes = Processes(self._connection.pid)
         await self._read()
 
     def _lend_models(self) -> None:
@@ -151,7 +159,7 @@ class Offhand:
             if passed > _READ_LIMIT:
                 raise EngineError("The server did not get through the workspace's files.")
             await asyncio.sleep(_LOOK)
-            status = await self._connection.command("offhand.status")
+            status = await self._command("offhand.status")
             if status["state"] == "error":
                 raise EngineError(str(status["message"]))
             index = status["index"]
@@ -178,10 +186,7 @@ class Offhand:
             EngineError: the server is gone.
         """
         self._asked += 1
-        try:
-            found = await self._connection.suggestion(uri, line, column)
-        except RuntimeError as error:
-            raise EngineError(f"The server ended: {error}") from error
+        found = await self._alive(self._connection.suggestion(uri, line, column))
         if found is None:
             return None
         text, replaced, self._numbers[uri] = found
@@ -189,16 +194,29 @@ class Offhand:
 
     async def accepted(self, uri: str, answer: Answer) -> None:
         """Run the suggestion's command, as editors do."""
-        await self._connection.command("offhand.accepted", self._numbers[uri])
+        await self._command("offhand.accepted", self._numbers[uri])
 
     async def look(self, *, all: bool = False) -> None:
         """See ``Explains``."""
         async with self._looking:
             if all or self._asked - len(self._told) >= _BEHIND:
-                for told in msgspec.convert(await self._connection.command("offhand.why"), list[Told]):
+                for told in msgspec.convert(await self._command("offhand.why"), list[Told]):
                     self._told[told.id] = told
             if all:
-                self._status = await self._connection.command("offhand.status")
+                self._status = await self._command("offhand.status")
+
+    async def _command(self, name: str, *arguments: Any) -> Any:
+        return await self._alive(self._connection.command(name, *arguments))
+
+    async def _alive(self, question: Coroutine[Any, Any, Answered]) -> Answered:
+        """The answer of a server that is there; one that has gone answers nothing for ever."""
+        if not self._connection.alive:
+            question.close()
+            raise EngineError("The server has ended.")
+        try:
+            return await question
+        except RuntimeError as error:
+            raise EngineError(f"The server has ended: {error}") from error
 
     def sources(self) -> list[str]:
         """See ``Explains``. The server counts questions as they come, and nobody else asks it."""

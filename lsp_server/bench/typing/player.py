@@ -5,7 +5,8 @@ still open. The event loop's clock is the time. Does not know who completes, nor
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
 from typing import Literal
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from lsp_server.bench.typing.keys import Key
 from lsp_server.bench.typing.screen import Screen, Shows
 from lsp_server.bench.typing.script import Script
-from lsp_server.bench.typing.subject import Answer, Explains, Subject
+from lsp_server.bench.typing.subject import Explains, Subject
 from lsp_server.bench.typing.typist import Gaps
 
 #: Who takes ghost text: nobody; whoever sees that all of it is right; whoever sees that its next word is.
@@ -59,8 +60,9 @@ class Played(msgspec.Struct, frozen=True):
     Attributes:
         keys: of the script, without help; ``strokes`` are fewer where text was accepted.
         jumps: how often the cursor went elsewhere.
-        stale: answers with text for a state that was gone; the editor drops them.
-        stale_ms: how long it was gone, at most. A few are on their way when a key comes; what comes later is a fault.
+        stale: answers with text for a document that had changed since; the editor drops them.
+        stale_ms: how long before the answer it had changed, at most. A few are on their way when a key comes; what
+            comes later is a fault.
     """
 
     keys: int
@@ -102,6 +104,7 @@ class Player:
         self._open = False  # the newest question has no answer yet
         self._stretch = 0
         self._struck = self._next = 0.0
+        self._edits: defaultdict[str, list[float]] = defaultdict(list)  # when each document changed
         self._jumps = self._stale = 0
         self._stale_ms = 0.0
         self._fault: BaseException | None = None
@@ -155,6 +158,7 @@ class Player:
         writing, screen, (line, column) = self._writings[self._stretch], self._screen, self._cursor()
         before, taken, answer = writing.done, self._wanted(), screen.answer
         self._state += 1
+        self._edits[self._uri].append(self._struck)
         if taken:
             whole = taken == screen.text
             writing.done = writing.reached(taken)
@@ -227,18 +231,17 @@ class Player:
     def _ask(self, stroke: Stroke | None) -> None:
         self._open = True
         self._asked.append(stroke)
-        question = self._subject.ask(self._uri, *self._cursor())
-        self._spawn(self._answered(question, stroke, self._state, self._struck))
+        self._spawn(self._answered(stroke, self._uri, *self._cursor()))
 
-    async def _answered(
-        self, question: Awaitable[Answer | None], stroke: Stroke | None, state: int, struck: float
-    ) -> None:
-        answer = await question
+    async def _answered(self, stroke: Stroke | None, uri: str, line: int, column: int) -> None:
+        state, struck, edits = self._state, self._struck, len(self._edits[uri])
+        answer = await self._subject.ask(uri, line, column)
         now = self._now()
         if state != self._state:
-            if answer is not None:
+            since = self._edits[uri][edits:]
+            if answer is not None and since:
                 self._stale += 1
-                self._stale_ms = max(self._stale_ms, (now - self._struck) * 1_000)
+                self._stale_ms = max(self._stale_ms, (now - since[0]) * 1_000)
             return
         self._open = False
         if stroke is not None:
