@@ -72,7 +72,7 @@ async def test_speculation_says_so() -> None:
     document = one.documents.open(URI + "2", "python", 0, "def g(values):\n    return len(")
     await speculate(one, snapshots.take(document, one.grammar("python"), 1, 15, invoked=False))
     assert cast("Any", one.worker).speculative == [False, True]
-    assert one.metrics.speculated_tokens == 3
+    assert one.metrics.counts.tokens == {"asked": 3, "lookahead": 3}
 
 
 async def test_the_likeliest_that_passes_the_filters_is_shown() -> None:

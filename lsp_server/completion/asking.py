@@ -191,7 +191,7 @@ def _finished(
         raise Nothing(f"the engine failed: {finished.error}")
     _note_trouble(session, finished, trace)
     session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
-    session.metrics.speculated_tokens += finished.tokens if speculative else 0
+    session.metrics.computed("lookahead" if speculative else "asked", finished.tokens, 0.0)
     session.threads = finished.threads or session.threads
     trace.tokens = {
         "prompt": finished.prompt_tokens,

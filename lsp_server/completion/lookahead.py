@@ -29,7 +29,6 @@ async def _next(session: Session, snapshot: Snapshot, suggestion: Suggestion) ->
     if await speculate(session, accepted) is None:  # the line is complete: Enter comes next
         newline = "\n" + _next_indentation(session, accepted)
         await speculate(session, snapshots.insert(accepted, newline, accepted.column, 0))
-    session.metrics.speculations += 1
 
 
 def _next_indentation(session: Session, snapshot: Snapshot) -> str:

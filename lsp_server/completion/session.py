@@ -206,7 +206,6 @@ class Session:
         Args:
             odds: that the gate gave it, before any adaptation.
         """
-        self.metrics.shown += 1
         line = content(snapshot.lines[snapshot.line])
         shown = Shown(
             uri=snapshot.uri,
@@ -218,6 +217,7 @@ class Session:
             odds=odds,
         )
         shown.goes_on = self._open_before(shown)
+        self.metrics.showed(snapshot.language, new=shown.goes_on is None)
         self.shown[suggestion.id] = shown
         while len(self.shown) > _SHOWN:
             self.shown.popitem(last=False)
@@ -234,7 +234,7 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """What ``offhand.status`` answers."""
-        worker, model, metrics = self.worker, self.model, self.metrics
+        worker, model, counts = self.worker, self.model, self.metrics.counts
         loaded = worker.loaded if worker else None
         sources = ("cache", "speculated", "memory", "model", "nothing")
         return {
@@ -245,16 +245,16 @@ class Session:
             "engine_note": loaded.note if loaded else "",
             "threads": self.config.threads,
             "threads_used": msgspec.to_builtins(self.threads),
-            "requests": metrics.requests,
-            "shown": metrics.shown,
-            "accepted": metrics.accepted,
-            "partly_accepted": metrics.partly_accepted,
-            "speculations": metrics.speculations,
-            "speculated_tokens": metrics.speculated_tokens,
+            "requests": counts.requests,
+            "shown": counts.shown,
+            "accepted": counts.accepted,
+            "partly_accepted": counts.parts,
+            "speculations": sum(counts.computed.values()) - counts.computed.get("asked", 0),
+            "speculated_tokens": sum(counts.tokens.values()) - counts.tokens.get("asked", 0),
             "learnt": self.adaptation.status(),
-            "answered_from": {name: metrics.answered_from[name] for name in sources},
-            "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
-            "latency_ms": metrics.latency_ms(),
+            "answered_from": {name: counts.answers.get(name, 0) for name in sources},
+            "kv": {"prompt_tokens": counts.prompt_tokens, "reused_tokens": counts.reused_tokens},
+            "latency_ms": self.metrics.latency_ms(),
             "memory": {
                 "documents": worker.learnt.documents if worker else 0,
                 "tokens": worker.learnt.tokens if worker else 0,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -16,7 +17,7 @@ import lsp_server
 from lsp_server.base import log, paths
 from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
-from lsp_server.completion import adaptation, survival, workspace
+from lsp_server.completion import adaptation, history, survival, workspace
 from lsp_server.completion.session import Session
 from lsp_server.completion.startup import start_engine, stop_engine
 from lsp_server.completion.trace import save
@@ -53,6 +54,7 @@ class OffhandServer(LanguageServer):
         config, self._early_warnings = self.settings.resolve()
         self.session = Session(config, self.warn, self.more)
         self._memory_of_use = adaptation.Keeper(paths.state_dir() / adaptation.FILE, self.session.adaptation)
+        self._history = history.History(paths.state_dir() / history.FOLDER, os.getpid())
         self.asked_inline = False
         self.roots: list[str] = []
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -106,6 +108,7 @@ class OffhandServer(LanguageServer):
         if self._saving:
             self._save_traces()
         await asyncio.get_running_loop().run_in_executor(None, self._memory_of_use.save)
+        await self._keep_counts(at_once=True)
         await workspace.end(self.session)
         await stop_engine(self.session)
 
@@ -122,6 +125,7 @@ class OffhandServer(LanguageServer):
             if not psutil.pid_exists(process_id):
                 logger.warning("the editor is gone")
                 await stop_engine(self.session)
+                await self._keep_counts(at_once=True)
                 os._exit(0)  # the thread that reads stdin may be blocked for ever
 
     async def _follow_accepted(self) -> None:
@@ -131,6 +135,14 @@ class OffhandServer(LanguageServer):
             await asyncio.sleep(_LOOK)
             survival.look(self.session, time.time())
             await loop.run_in_executor(None, self._memory_of_use.save)
+            await self._keep_counts()
+
+    async def _keep_counts(self, *, at_once: bool = False) -> None:
+        """Keep what was counted for ``offhand stats``."""
+        now = time.time()
+        self._history.add(self.session.metrics.take(), now)
+        save = functools.partial(self._history.save, now, at_once=at_once)
+        await asyncio.get_running_loop().run_in_executor(None, save)
 
     def forget_learnt(self) -> None:
         """Forget what was learnt from accepts, here and on disk."""
