@@ -97,7 +97,7 @@ def _tiles(told: Figures) -> Iterator[Tile]:
     last = list(told.stood.items())[-1:]
     for after, share in last:
         yield Tile(percent(share), f"still there {_later(after)}", "of the accepted")
-    if told.cpu_per_1000_keys_s is not None:
+    if told.cpu_per_1000_keys_s:
         whole = seconds(told.cpu_asked_s + told.cpu_ahead_s)
         yield Tile(seconds(told.cpu_per_1000_keys_s), "processor time per 1,000 keys", f"{whole} in all")
 
@@ -121,7 +121,8 @@ def _waiting(along: Along, each: list[Counts], total: Counts, told: Figures) -> 
     )
     numbers = sorted({*total.ready_ms, *total.waited_ms})
     every = range(min(numbers, default=0), max(numbers, default=0) + 1)
-    marks = [milliseconds(edge(one)) if one % 10 == bin_of(1) else "" for one in every]
+    decades = [one for one in every if one % 10 == bin_of(1)]
+    marks = [milliseconds(edge(one)) if one in decades or len(decades) < 2 else "" for one in every]
     distribution = columns(
         "How many answers took how long",
         Along(

@@ -39,12 +39,13 @@ class Browser:
     """One running browser with one page.
 
     Attributes:
-        requested: addresses that the page asked for, whether it got them or not.
+        requested: addresses that the page asked for, whether it got them or not; ``refused``: why it got none, if so.
         complaints: what the page's console or the browser said of it.
     """
 
     def __init__(self, program: str, home: Path) -> None:
         self.requested: list[str] = []
+        self.refused: list[str] = []
         self.complaints: list[str] = []
         self._numbers = itertools.count(1)
         self._heard = b""
@@ -55,6 +56,7 @@ class Browser:
             "--no-sandbox",  # tests may run as root; the only page is our own
             "--no-first-run",
             "--disable-gpu",
+            "--disable-dev-shm-usage",
             "--hide-scrollbars",
             "--host-resolver-rules=MAP * ~NOTFOUND",
             "--remote-debugging-pipe",
@@ -62,7 +64,7 @@ class Browser:
         )
         self._log = (home.parent / "browser.log").open("wb")
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" "$@" 3<&{theirs} 4>&{answers}', program, *flags, "about:blank"],
+            ["bash", "-c", f'exec "$0" "$@" 3<&{theirs} 4>&{answers}', program, *flags, "about:blank"],
             pass_fds=(theirs, answers),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -71,10 +73,14 @@ class Browser:
         os.close(theirs)
         os.close(answers)
         self._session = ""
-        target = self.tell("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.tell("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Network", "Log", "Runtime", "Audits"):
-            self.tell(f"{domain}.enable")
+        try:
+            target = self.tell("Target.createTarget", url="about:blank")["targetId"]
+            self._session = self.tell("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Network", "Log", "Runtime", "Audits"):
+                self.tell(f"{domain}.enable")
+        except BaseException:
+            self.close()
+            raise
 
     def tell(self, method: str, **params: Any) -> dict[str, Any]:
         """Ask something of the browser, or of its page once there is one; events that come meanwhile are noted.
@@ -98,6 +104,7 @@ class Browser:
     def open(self, page: Path, *, width: int, dark: bool = False) -> None:
         """Show a file as a screen so wide would."""
         self.requested.clear()
+        self.refused.clear()
         self.complaints.clear()
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.tell("Emulation.setEmulatedMedia", features=[scheme])
@@ -157,6 +164,8 @@ class Browser:
         params = heard.get("params", {})
         if heard.get("method") == "Network.requestWillBeSent":
             self.requested.append(params["request"]["url"])
+        elif heard.get("method") == "Network.loadingFailed":
+            self.refused.append(params.get("blockedReason") or params["errorText"])
         elif heard.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown", "Audits.issueAdded"):
             self.complaints.append(json.dumps(params))
         elif heard.get("method") == "Runtime.consoleAPICalled":
