@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +14,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from lsp_server.base.metrics import Counts
+from lsp_server.completion.history import read
 from lsp_server.completion.types import Source
 from tests.rawclient import PATIENCE, URI, RawClient, RpcError
 from tests.shipped import MODEL
@@ -340,6 +343,14 @@ async def test_accepts_and_rejects_are_learnt(home: Path) -> None:
     await client.close()
     kept = home / "state" / "learnt.json"
     assert "value" not in kept.read_text()
+    (share,) = (home / "state" / "history").iterdir()
+    counts = Counts()
+    for quarter in read(share.parent, time.time()).quarters.values():
+        counts.add(quarter)
+    assert (counts.suggestions, counts.accepted, counts.rejected) == (2, 1, 1)
+    assert counts.accepted_characters == len(item["insertText"])
+    assert counts.written_characters == len(item["insertText"]) + 1
+    assert "value" not in share.read_text()
 
     client = await RawClient.start(home)
     await client.initialize(FAKE)

@@ -244,7 +244,6 @@ class Session:
         Args:
             odds: that the gate gave it, before any adaptation.
         """
-        self.metrics.shown += 1
         line = content(snapshot.lines[snapshot.line])
         shown = Shown(
             uri=snapshot.uri,
@@ -256,6 +255,7 @@ class Session:
             odds=odds,
         )
         shown.goes_on = self._open_before(shown)
+        self.metrics.showed(snapshot.language, new=shown.goes_on is None)
         if shown.goes_on is None:
             self.metrics.used(suggestion.tokens)
         self.shown[suggestion.id] = shown
@@ -274,7 +274,7 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """What ``offhand.status`` answers."""
-        worker, model, metrics = self.worker, self.model, self.metrics
+        worker, model, counts = self.worker, self.model, self.metrics.counts
         loaded = worker.loaded if worker else None
         return {
             "state": self.state(),
@@ -284,19 +284,23 @@ class Session:
             "engine_note": loaded.note if loaded else "",
             "threads": self.config.threads,
             "threads_used": msgspec.to_builtins(self.threads),
-            "requests": metrics.requests,
-            "shown": metrics.shown,
-            "accepted": metrics.accepted,
-            "partly_accepted": metrics.partly_accepted,
+            "requests": counts.requests,
+            "shown": counts.shown,
+            "accepted": counts.accepted,
+            "partly_accepted": counts.parts,
             "speculation": {
                 **self.manners.status(),
                 "working": self.ahead.working,
-                **metrics.speculation(),
+                "runs": counts.computed,
+                "tokens": counts.tokens,
+                "tokens_used": counts.tokens_used,
+                "cpu_ms": {kind: round(spent, 1) for kind, spent in counts.cpu_ms.items()},
+                "saved_ms": round(counts.saved_ms),
             },
             "learnt": self.adaptation.status(),
-            "answered_from": {name: metrics.answered_from[name] for name in get_args(Source)},
-            "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
-            "latency_ms": metrics.latency_ms(),
+            "answered_from": {name: counts.answers.get(name, 0) for name in get_args(Source)},
+            "kv": {"prompt_tokens": counts.prompt_tokens, "reused_tokens": counts.reused_tokens},
+            "latency_ms": self.metrics.latency_ms(),
             "memory": {
                 "documents": worker.learnt.documents if worker else 0,
                 "tokens": worker.learnt.tokens if worker else 0,

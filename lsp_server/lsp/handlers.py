@@ -210,7 +210,7 @@ async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggest
     session = ls.session
     trace = Trace(session.next_id(), snapshot.path, snapshot.line + 1, snapshot.column + 1, kind)
     session.traces.append(trace)
-    session.metrics.requests += 1
+    session.metrics.asked()
     task = asyncio.get_running_loop().create_task(complete(session, snapshot, trace))
     session.supersede(snapshot.uri, kind, task)
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -16,7 +17,7 @@ import lsp_server
 from lsp_server.base import log, paths
 from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
-from lsp_server.completion import adaptation, cachefile, survival, workspace
+from lsp_server.completion import adaptation, cachefile, history, survival, workspace
 from lsp_server.completion.session import Session, spared
 from lsp_server.completion.speculation import working as speculation
 from lsp_server.completion.startup import start_engine, stop_engine
@@ -64,6 +65,7 @@ class OffhandServer(LanguageServer):
         self._computed_before = cachefile.Keeper(paths.cache_dir() / cachefile.FILE, self.session.cache)
         if "disk" in self.session.without:
             self.session.cache.store = None
+        self._history = history.History(paths.state_dir() / history.FOLDER, os.getpid())
         self.asked_inline = False
         self.roots: list[str] = []
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -121,6 +123,7 @@ class OffhandServer(LanguageServer):
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._memory_of_use.save)
         await loop.run_in_executor(None, self._computed_before.save)
+        await self._keep_counts(at_once=True)
         await workspace.end(self.session)
         await stop_engine(self.session)
 
@@ -137,6 +140,7 @@ class OffhandServer(LanguageServer):
             if not psutil.pid_exists(process_id):
                 logger.warning("the editor is gone")
                 await stop_engine(self.session)
+                await self._keep_counts(at_once=True)
                 os._exit(0)  # the thread that reads stdin may be blocked for ever
 
     async def _follow_accepted(self) -> None:
@@ -147,6 +151,14 @@ class OffhandServer(LanguageServer):
             survival.look(self.session, time.time())
             await loop.run_in_executor(None, self._memory_of_use.save)
             await loop.run_in_executor(None, self._computed_before.save, _KEEP)
+            await self._keep_counts()
+
+    async def _keep_counts(self, *, at_once: bool = False) -> None:
+        """Keep what was counted for ``offhand stats``."""
+        now = time.time()
+        self._history.add(self.session.metrics.take(), now)
+        save = functools.partial(self._history.save, now, at_once=at_once)
+        await asyncio.get_running_loop().run_in_executor(None, save)
 
     def forget_learnt(self) -> None:
         """Forget what was learnt from accepts, here and on disk."""
@@ -164,6 +176,8 @@ class OffhandServer(LanguageServer):
             self.spawn(self._start_again())
         elif config.workspace != before.workspace:
             self.follow()
+        if config.speculation == "off":
+            self.session.stop_speculation()
         self.on_state()
 
     async def _start_again(self) -> None:
