@@ -63,14 +63,17 @@ results-recall: $(VENV)/ready workspaces
 workspaces:
 	@test -n "$(WORKSPACES)" || { echo 'Name folders: make results WORKSPACES="one two"'; exit 2; }
 
-# Real Neovims for the end-to-end tests (0.12, 0.10, 0.7), and llama.cpp's server. Without them those tests are skipped
-# and say so.
+# Real Neovims for the end-to-end tests (0.12, 0.10, 0.7), llama.cpp's server, and a Chromium without windows, which is
+# fetched beside the others as it takes longest. Without them those tests are skipped and say so.
 editors:
-	@for suite in sid trixie bookworm; do \
+	@OFFHAND_EDITORS=$(CURDIR)/.cache/browser bash tests/e2e/get_debian.sh bookworm chromium-headless-shell:chromium-headless-shell \
+	  || echo "No Chromium from bookworm: its tests will be skipped." & \
+	for suite in sid trixie bookworm; do \
 	  bash tests/e2e/get_debian.sh $$suite neovim:nvim || echo "No Neovim from $$suite: its tests will be skipped."; \
-	done
-	@OFFHAND_EDITORS=$(CURDIR)/.cache/servers bash tests/e2e/get_debian.sh sid llama.cpp-tools:llama-server \
-	  || echo "No llama-server from sid: its tests will be skipped."
+	done; \
+	OFFHAND_EDITORS=$(CURDIR)/.cache/servers bash tests/e2e/get_debian.sh sid llama.cpp-tools:llama-server \
+	  || echo "No llama-server from sid: its tests will be skipped."; \
+	wait
 
 vsix:
 	cd editors/vscode && npm ci --ignore-scripts && npm run package

@@ -135,6 +135,24 @@ class RawClient:
     async def command(self, name: str, *arguments: Any) -> Any:
         return await self.request("workspace/executeCommand", {"command": name, "arguments": list(arguments)})
 
+    def cursor(self, line: int, character: int, uri: str = URI) -> None:
+        self.notify(
+            "offhand/cursor",
+            {"textDocument": {"uri": uri}, "position": {"line": line, "character": character}},
+        )
+
+    async def worked_ahead(self, kind: str, before: int = 0) -> int:
+        """Wait until more was computed ahead than before, and nothing more is; how often it was."""
+
+        async def wait() -> int:
+            while True:
+                ahead = (await self.command("offhand.status"))["speculation"]
+                if ahead["runs"].get(kind, 0) > before and not ahead["working"]:
+                    return int(ahead["runs"][kind])
+                await asyncio.sleep(0.05)
+
+        return await asyncio.wait_for(wait(), PATIENCE)
+
     # --- receiving
 
     async def _read(self) -> None:

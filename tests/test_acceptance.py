@@ -57,7 +57,7 @@ def session() -> Session:
 
 
 def counts(session: Session) -> tuple[int, int]:
-    return session.metrics.accepted, session.metrics.partly_accepted
+    return session.metrics.counts.accepted, session.metrics.counts.parts
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_whatever_an_editor_does(steps: list[tuple[str, int, int, str]]) -> None
             edit(session, Change(added, (line, column), end))
     counts = session.adaptation.counts
     assert counts.accepted + counts.typed + counts.rejected + counts.ignored <= shows
-    assert counts.survived + counts.lost <= session.metrics.accepted <= shows
+    assert counts.survived + counts.lost <= session.metrics.counts.accepted <= shows
     acceptance.closing(session, URI, NOW)
     assert session.standing == []
 

@@ -243,6 +243,36 @@ def test_an_evaluation_that_is_aborted_leaves_the_cache_right() -> None:
     assert (again.text, again.reused_tokens) == ("ues):", calls[1])
 
 
+def test_a_prefill_brings_the_prompt_into_the_cache_and_writes_nothing() -> None:
+    """The request that comes then has one token of it left to evaluate, for its logits; a prefill of what stands there
+    costs nothing, not even what stands behind it."""
+    decoder, engine = fake()
+    message = complete_message(FILE * 4 + "def total(val")
+    ahead = msgspec.structs.replace(message, max_tokens=0)
+    first = complete(decoder, ahead)
+    assert (first.text, first.reason, first.tokens, first.steps) == ("", "length", 0, ())
+    assert (first.reused_tokens, first.prompt_tokens, first.branches) == (0, engine.worked, ())
+    written = complete(decoder, message)
+    assert (written.text, written.reused_tokens) == ("ues):", written.prompt_tokens - 1)
+    worked, cached = engine.worked, decoder.cached[:]
+    again = complete(decoder, ahead)
+    assert (again.reason, again.reused_tokens) == ("length", again.prompt_tokens)
+    assert (engine.worked, decoder.cached) == (worked, cached)
+
+
+def test_a_prefill_that_is_cancelled_was_not_in_vain() -> None:
+    """What was evaluated until then is not evaluated again, whether for the same or for what is asked instead."""
+    decoder, engine = fake()
+    message = complete_message(FILE * 4 + "def total(val")
+    ahead = msgspec.structs.replace(message, max_tokens=0)
+    stopped = complete(decoder, ahead, cancelled=lambda: engine.worked >= 64)
+    assert (stopped.reason, stopped.reused_tokens) == ("cancelled", 0)
+    assert len(decoder.cached) == engine.worked == 64
+    finished = complete(decoder, message)
+    assert (finished.text, finished.reused_tokens) == ("ues):", 64)
+    assert engine.worked == finished.prompt_tokens + finished.tokens - 1
+
+
 def test_a_deadline_gives_what_there_is() -> None:
     """Time over: a line keeps its whole words, and before the first token there is nothing."""
     decoder, _ = fake()

@@ -302,6 +302,25 @@ def test_going_back_to_a_file_costs_no_evaluation() -> None:
     assert one.kept.restored == 2
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_to_prefill_another_file_costs_the_first_nothing(cancelled: bool) -> None:
+    """What a tab that only came to the front would need takes no cache away from the file that is written in, nor does
+    it lose what was evaluated before somebody typed again."""
+    engine = Counting()
+    one = keeper(engine)
+    texts = {"a": "alpha = 1\n" * 20 + "def total(val", "b": "beta = 2\n" * 20 + "def draw(canvas, col"}
+    complete(one, about("a", texts["a"]))
+    begun = len(engine.batches)
+    ahead = msgspec.structs.replace(about("b", texts["b"]), max_tokens=0)
+    done = complete(one, ahead, cancelled=lambda: cancelled and len(engine.batches) > begun)
+    evaluated = sum(engine.batches[begun:])
+    assert 0 < evaluated <= done.prompt_tokens
+    back = complete(one, about("a", texts["a"] + "u"))
+    assert back.prompt_tokens - back.reused_tokens <= 3
+    there = complete(one, about("b", texts["b"]))
+    assert there.reused_tokens >= min(evaluated, there.prompt_tokens - 1)
+
+
 def test_looking_ahead_in_a_file_keeps_nothing() -> None:
     """Prompts about one document follow one another in one cache, whatever they have in common."""
     one = keeper(Counting())

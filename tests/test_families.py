@@ -213,7 +213,7 @@ def test_what_is_left_of_the_cursor_goes_on_for_the_memory(decoders: Decoders) -
     assert not typed
     decoder.cached = ids
     row = decoder.engine.evaluate(ids, 0)
-    (best, *_) = decoder.choices(row, typed, decoder.memory.view(""), 3)
+    (best, *_) = decoder.offer(row, typed, decoder.memory.view("")).best(3)
     decoder.memory.forget(["old"])
     assert decoder.tokenizer.bytes[best.token] == b"    "[: len(decoder.tokenizer.bytes[best.token])]
     assert best.match > 5

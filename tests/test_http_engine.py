@@ -71,12 +71,15 @@ def ask(
     infill: bool = False,
     seconds: float = 20.0,
     cancelled: Callable[[], bool] = lambda: False,
+    typed: Callable[[], str] = lambda: "",
     on_partial: Callable[[Partial], None] = lambda partial: None,
 ) -> Finished:
     parts = () if infill else prompt(before, after)
     request = Complete(7, parts, stop or Stop(), 40, 20_000, infill=Infill(before, after, extra))
     deadline = time.monotonic() + seconds
-    return engine.complete(request, deadline=deadline, cancelled=cancelled, on_partial=on_partial)
+    return engine.complete(
+        request, deadline=deadline, cancelled=cancelled, typed=typed, on_partial=on_partial
+    )
 
 
 def replies(case: Case) -> dict[str, Sequence[Reply]]:
@@ -208,16 +211,20 @@ def test_cancelling_closes_the_stream() -> None:
         assert server.gone.wait(10)
 
 
-def test_a_deadline_keeps_what_was_said() -> None:
-    """A line without its last word, which may be half of one."""
+@pytest.mark.parametrize(
+    ("typed", "reason", "text"),
+    [("", "deadline", "one two "), ("one t", "deadline", "one two "), ("one a", "cancelled", "")],
+)
+def test_a_deadline_keeps_what_was_said(typed: str, reason: str, text: str) -> None:
+    """A line without its last word, which may be half of one; where typing goes another way it is not waited for."""
     said = b'data: {"choices":[{"text":"one two thr"}]}\n\n'
     hanging = Reply(content="text/event-stream", body=said, fault="hang")
     with (
         serving({"/v1/models": [MODELS], "/v1/completions": [hanging]}) as server,
         engine(server.url) as made,
     ):
-        found = ask(made, seconds=0.3)
-        assert (found.reason, found.text, found.trouble) == ("deadline", "one two ", None)
+        found = ask(made, seconds=20.0 if reason == "cancelled" else 0.3, typed=lambda: typed)
+        assert (found.reason, found.text, found.trouble) == (reason, text, None)
         assert server.gone.wait(10)
 
 

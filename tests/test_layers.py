@@ -71,7 +71,7 @@ HOMES = {
 #: The server's side of the engine may see nothing of the worker's, and the other way round.
 SERVER_SIDE = {
     f"lsp_server.engine.{name}"
-    for name in ("client", "process", "quarantine", "requests", "messages", "jobs")
+    for name in ("client", "process", "quarantine", "requests", "told", "messages", "jobs")
 }
 
 

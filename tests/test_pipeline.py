@@ -73,7 +73,7 @@ async def test_speculation_says_so() -> None:
     snapshot = snapshots.take(document, one.grammar("python"), 1, 15, invoked=False)
     await speculate(one, snapshot, "lookahead")
     assert cast("Any", one.worker).speculative == [False, True]
-    assert one.metrics.tokens == {"asked": 3, "lookahead": 3}
+    assert one.metrics.counts.tokens == {"asked": 3, "lookahead": 3}
 
 
 async def test_the_likeliest_that_passes_the_filters_is_shown() -> None:

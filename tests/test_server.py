@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +14,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from lsp_server.base.metrics import Counts
+from lsp_server.completion.history import read
 from lsp_server.completion.types import Source
 from tests.rawclient import PATIENCE, URI, RawClient, RpcError
 from tests.shipped import MODEL
@@ -27,7 +30,8 @@ FAKE = {"engine": "fake", "deadline_ms": 60_000}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def _shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RawClient]:
-    client = await RawClient.start(tmp_path_factory.mktemp("home"))
+    # It works ahead however busy the machine is.
+    client = await RawClient.start(tmp_path_factory.mktemp("home"), OFFHAND_WITHOUT="manners")
     await client.initialize(FAKE)
     await client.ready()
     yield client
@@ -207,18 +211,10 @@ async def test_lookahead_answers_what_follows_acceptance(shared: RawClient) -> N
     """The position after an accepted suggestion was computed before it is asked for."""
     uri = URI + "ahead"
     shared.open(CODE, uri)
-
-    async def runs() -> int:
-        ahead: dict[str, int] = (await shared.command("offhand.status"))["speculation"]["runs"]
-        return ahead.get("lookahead", 0)
-
-    before = await runs()
+    before = (await shared.command("offhand.status"))["speculation"]["runs"].get("lookahead", 0)
     item = await shared.inline(*CURSOR, uri=uri)
+    await shared.worked_ahead("lookahead", before)
     assert item is not None
-    for _ in range(int(PATIENCE * 20)):
-        if await runs() > before:
-            break
-        await asyncio.sleep(0.05)
     shared.change(1, *CURSOR, CURSOR[1], item["insertText"] + "\n    ", uri)
     item = await shared.inline(CURSOR[0] + 1, 4, uri=uri, kind=1)
     assert item is not None
@@ -347,6 +343,14 @@ async def test_accepts_and_rejects_are_learnt(home: Path) -> None:
     await client.close()
     kept = home / "state" / "learnt.json"
     assert "value" not in kept.read_text()
+    (share,) = (home / "state" / "history").iterdir()
+    counts = Counts()
+    for quarter in read(share.parent, time.time()).quarters.values():
+        counts.add(quarter)
+    assert (counts.suggestions, counts.accepted, counts.rejected) == (2, 1, 1)
+    assert counts.accepted_characters == len(item["insertText"])
+    assert counts.written_characters == len(item["insertText"]) + 1
+    assert "value" not in share.read_text()
 
     client = await RawClient.start(home)
     await client.initialize(FAKE)
@@ -434,6 +438,46 @@ async def test_malformed_params_are_answered(shared: RawClient) -> None:
     shared.write_body(b"this is not JSON")
     assert (await shared.command("offhand.status"))["state"] == "ready"
     assert len(shared.messages()) == before
+
+
+async def test_the_cursor_is_followed(shared: RawClient) -> None:
+    """A move is taken with its place inside the document; one of a document that is not open, or malformed, is not."""
+    uri = URI + "cursor"
+    shared.open("one = 1\nx = '😀' + one\n", uri)
+    shared.notify("workspace/didChangeConfiguration", {"settings": {"offhand": {"log_level": "debug"}}})
+    begun = len(shared.stderr)
+    for place in (at(1, 8), at(1, 99), at(99, 99)):
+        shared.notify("offhand/cursor", {"textDocument": {"uri": uri}, "position": place, "more": 1})
+    document = {"uri": uri}
+    for odd in (None, [], {}, {"textDocument": document}, {"textDocument": document, "position": at(-1, 0)}):
+        shared.notify("offhand/cursor", odd)
+    shared.notify(
+        "offhand/cursor", {"textDocument": {"uri": "file:///never/opened.py"}, "position": at(0, 0)}
+    )
+    shared.notify("workspace/didChangeConfiguration", {"settings": {"offhand": {"log_level": "warning"}}})
+    assert (await shared.command("offhand.status"))["state"] == "ready"
+
+    def logged(text: str) -> list[str]:
+        said = shared.stderr[begun:].decode(errors="replace").splitlines()
+        return [line.partition(text)[2] for line in said if text in line]
+
+    async def all_logged() -> None:
+        while len(logged("malformed message: offhand/cursor")) < 5:
+            await shared.command("offhand.status")
+
+    await asyncio.wait_for(all_logged(), PATIENCE)
+    assert logged("the cursor moved to ") == ["2:8", "2:14", "3:1"]
+
+
+async def test_where_the_cursor_rests_the_answer_is_ready(shared: RawClient) -> None:
+    """Nothing was asked in a document yet; the editor said where the cursor is."""
+    uri = URI + "rest"
+    shared.open(CODE, uri)
+    before = (await shared.command("offhand.status"))["speculation"]["runs"].get("prefill", 0)
+    shared.cursor(*CURSOR, uri=uri)
+    await shared.worked_ahead("prefill", before)
+    assert await shared.inline(*CURSOR, uri=uri) is not None
+    assert (await shared.command("offhand.why"))[0]["source"] == "prefill"
 
 
 async def test_a_fault_of_ours_is_null(home: Path) -> None:

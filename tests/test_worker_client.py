@@ -18,6 +18,7 @@ from lsp_server.base.paths import state_dir
 from lsp_server.engine import client
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Finished, Load, Partial, Stop
+from lsp_server.engine.requests import Typing
 
 pytestmark = pytest.mark.slow
 
@@ -139,6 +140,28 @@ async def test_cancelling_the_task_frees_the_worker() -> None:
         with pytest.raises(asyncio.CancelledError):
             await abandoned
         assert len(worker._requests) == 0
+
+
+async def test_typing_ends_what_it_contradicts() -> None:
+    """The worker hears of it at any time: what was typed before it was asked, and what is typed while it works."""
+    async with running(load_message("fake", delay_ms=20.0)) as worker:
+        along, astray = Typing(), Typing()
+        along.say("ue")
+        finished = await ask(worker, typing=along)
+        assert finished is not None
+        assert finished.text == "ues):"
+        block = Stop("block", indent=-1, max_lines=1000)
+        begun = asyncio.Event()
+        writing = asyncio.create_task(
+            ask(worker, "x = ", stop=block, max_tokens=400, on_partial=lambda _: begun.set(), typing=astray)
+        )
+        await begun.wait()
+        astray.say("something else")
+        stopped = await writing
+        assert stopped is not None
+        assert (stopped.text, stopped.reason) == ("", "cancelled")
+        astray.say("and more")
+        assert (await ask(worker)) is not None
 
 
 async def test_the_deadline_counts_from_the_request() -> None:

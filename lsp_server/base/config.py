@@ -149,6 +149,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deadline_ms: Annotated[
         int, Meta(description="Longest time in ms that one suggestion may take.", ge=50, le=60_000)
     ] = 1_000
+    speculation: Annotated[
+        Literal["off", "normal", "eager"],
+        Meta(
+            description="Work ahead while you read or think, so that the next suggestion is there at once: 'normal' "
+            "for what most likely follows, 'eager' for more of what may follow. Never on battery, and not while other "
+            "programs need the processor."
+        ),
+    ] = "normal"
+    speculation_seconds: Annotated[
+        int,
+        Meta(
+            description="Seconds of processor time in each minute that working ahead may take, at most.",
+            ge=0,
+            le=600,
+        ),
+    ] = 20
     http: Annotated[Http, Meta(description="A team's server, for the engine 'http'.")] = Http()
     log_level: Annotated[
         Literal["error", "warning", "info", "debug"],

@@ -1,16 +1,40 @@
 """How many processor cores this process may really use: what the machine has, less what it was not given.
 
-Knows nothing of who asks, and not whether other programs are using them.
+Knows nothing of who asks, and not who is using them.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import msgspec
 import psutil
 
 #: Where Linux mounts control groups, and where it says in which of them a process is.
 _GROUPS, _MINE = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A control group that allows a part of the machine's processor time only, as a container's does.
+
+    Attributes:
+        processors: worth of time that it allows.
+        folder: its files.
+    """
+
+    processors: float
+    folder: Path
+
+    def used(self) -> float | None:
+        """Seconds of processor time that all of its processes have had; ``None`` where it does not say."""
+        try:
+            lines = (line.split() for line in (self.folder / "cpu.stat").read_text("ascii").splitlines())
+            for words in lines:
+                if words[0] == "usage_usec":
+                    return int(words[1]) / 1e6
+            return int((self.folder / "cpuacct.usage").read_text("ascii")) / 1e9  # the first version
+        except (OSError, ValueError, IndexError):
+            return None
 
 
 def usable() -> int:
@@ -32,10 +56,16 @@ def quota(groups: Path, mine: Path) -> float:
         groups: the folder of all groups, ``/sys/fs/cgroup``.
         mine: the file that names the groups of the process, ``/proc/self/cgroup``.
     """
-    return min(_quotas(groups, mine), default=float("inf"))
+    group = narrowest(groups, mine)
+    return group.processors if group else float("inf")
 
 
-def _quotas(groups: Path, mine: Path) -> Iterator[float]:
+def narrowest(groups: Path = _GROUPS, mine: Path = _MINE) -> Group | None:
+    """The control group of this process that allows the least; ``None`` where none limits it."""
+    return min(_limiting(groups, mine), key=lambda group: group.processors, default=None)
+
+
+def _limiting(groups: Path, mine: Path) -> Iterator[Group]:
     try:
         lines = mine.read_text("utf-8", errors="replace").splitlines()
     except OSError:
@@ -51,7 +81,7 @@ def _quotas(groups: Path, mine: Path) -> Iterator[float]:
         for folder in (top / inside, *(top / parent for parent in inside.parents)):
             found = _quota(folder)
             if found:
-                yield found
+                yield Group(found, folder)
 
 
 def _quota(folder: Path) -> float:

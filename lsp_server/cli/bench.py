@@ -14,6 +14,7 @@ from lsp_server.cli import (
     bench_memory,
     bench_models,
     bench_recall,
+    bench_typing,
     fit_gate,
     measuring,
 )
@@ -48,6 +49,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     bench_memory.add(benches)
     bench_index.add(benches)
     bench_engine.add(benches)
+    bench_typing.add(benches)
     compare = benches.add_parser("compare", help="compare two runs of 'lines' over the same places")
     compare.add_argument("before", type=Path, metavar="BEFORE.jsonl", help="what --cases wrote")
     compare.add_argument("after", type=Path, metavar="AFTER.jsonl", help="the same of the other run")

@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         asyncio.run(_index()),
         _writable(),
         _learnt(),
+        _kept(),
         *_editors(),
     ]
     broken = any(check.level == "error" for check in checks)
@@ -281,6 +282,21 @@ def _learnt() -> Check:
             "learnt", "warning", f"{path} cannot be read and counts as empty", "Remove it: 'offhand reset'."
         )
     return Check("learnt", "ok", "nothing yet from accepts and rejects")
+
+
+def _kept() -> Check:
+    from lsp_server.base import paths
+    from lsp_server.completion import cachefile
+
+    path = paths.cache_dir() / cachefile.FILE
+    try:
+        found = cachefile.count(path)
+    except FileNotFoundError:
+        return Check("kept", "ok", "no completions of earlier sessions yet")
+    except (OSError, ValueError):
+        text = f"{path} cannot be read: no completion is kept for later sessions"
+        return Check("kept", "warning", text, "Remove it: 'offhand reset'.")
+    return Check("kept", "ok", f"{found} completions, sealed, {path.stat().st_size / 1e6:.1f} MB in {path}")
 
 
 def _editors() -> list[Check]:

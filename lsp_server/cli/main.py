@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import lsp_server
 from lsp_server.base.errors import OffhandError
-from lsp_server.cli import bench, complete, context, demo, doctor, models, reset, serve, train, why
+from lsp_server.cli import bench, complete, context, demo, doctor, models, reset, serve, stats, train, why
 
-_COMMANDS = (serve, complete, context, demo, doctor, models, why, reset, bench, train)
+_COMMANDS = (serve, complete, context, demo, doctor, models, why, stats, reset, bench, train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

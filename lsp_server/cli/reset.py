@@ -1,4 +1,5 @@
-"""``offhand reset``: forget what was learnt from accepting and rejecting suggestions, and what was kept of prompts."""
+"""``offhand reset``: forget what was learnt from accepts and rejects, what was counted, and what was kept of prompts
+and completions."""
 
 import argparse
 from pathlib import Path
@@ -15,9 +16,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(_arguments: argparse.Namespace) -> int:
     """Remove the files, and say what was in them. A server that runs forgets what it learnt too, within seconds."""
-    from lsp_server.completion import adaptation
+    from lsp_server.completion import adaptation, cachefile, history
 
-    _forget_prompts(paths.kept_caches())
+    _empty(paths.kept_caches(), "kept of prompts")
+    _empty(paths.state_dir() / history.FOLDER, "counted over time")
+    _forget_completions(paths.cache_dir() / cachefile.FILE)
     path = paths.state_dir() / adaptation.FILE
     learnt = adaptation.load(path)
     try:
@@ -31,7 +34,7 @@ def run(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _forget_prompts(folder: Path) -> None:
+def _empty(folder: Path, what: str) -> None:
     try:
         kept = list(folder.iterdir())
         for path in kept:
@@ -41,4 +44,17 @@ def _forget_prompts(folder: Path) -> None:
     except OSError as error:
         raise OffhandError(f"{folder} cannot be emptied: {error.strerror}.") from error
     if kept:
-        print(f"Removed what was kept of prompts in {folder}.")
+        print(f"Removed what was {what} in {folder}.")
+
+
+def _forget_completions(path: Path) -> None:
+    try:
+        kept = [
+            one for one in path.parent.glob(f"{path.name}*") if one.is_file()
+        ]  # and what was left half-written
+        for one in kept:
+            one.unlink()
+    except OSError as error:
+        raise OffhandError(f"{path} cannot be removed: {error.strerror}.") from error
+    if kept:
+        print(f"Removed {path}: completions that were computed before.")

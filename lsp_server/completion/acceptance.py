@@ -45,6 +45,7 @@ def observe(session: Session, uri: str, changes: Sequence[Change], now: float) -
     single characters.
     """
     survival.moved(session, uri, changes)
+    _count(session, uri, changes)
     newest = next((shown for shown in reversed(session.shown.values()) if shown.uri == uri), None)
     if newest is None or newest.first.outcome == "accepted":
         return
@@ -56,7 +57,7 @@ def observe(session: Session, uri: str, changes: Sequence[Change], now: float) -
         if inserted == text or inserted.endswith(text):
             _accept(session, newest, now)
         elif text.startswith(inserted):
-            session.metrics.partly_accepted += 1
+            session.metrics.inserted(len(inserted), newest.language, whole=False)
             newest.first.taken += len(inserted)
 
 
@@ -73,6 +74,14 @@ def closing(session: Session, uri: str, now: float) -> None:
     survival.closing(session, uri, now)
     for shown in _open(session, uri):
         shown.outcome = "unknown"
+
+
+def _count(session: Session, uri: str, changes: Sequence[Change]) -> None:
+    """Count what is written. A change of the whole text says nothing of that."""
+    document = session.documents.get(uri)
+    for change in changes:
+        if document is not None and change.start is not None:
+            session.metrics.wrote(len(change.text), document.language_id)
 
 
 def _open(session: Session, uri: str) -> Iterator[Shown]:
@@ -107,7 +116,8 @@ def _in_common(one: str, other: str) -> int:
 
 def _accept(session: Session, shown: Shown, now: float) -> None:
     if shown.first.outcome != "accepted":
-        session.metrics.accepted += 1
+        session.metrics.inserted(len(shown.suggestion.text), shown.language, whole=True)
+        session.metrics.ended("accepted", shown.language)
         survival.follow(session, shown, now)
     if not shown.first.outcome:
         _end(session, shown.first, "accepted", now)
@@ -117,6 +127,8 @@ def _accept(session: Session, shown: Shown, now: float) -> None:
 def _end(session: Session, shown: Shown, outcome: Outcome, now: float) -> None:
     """Note an outcome and learn from it. Of a suggestion that was taken in part, that part was right."""
     shown.outcome = outcome
+    if outcome == "typed" or outcome == "rejected" or outcome == "ignored":
+        session.metrics.ended("partly" if shown.taken else outcome, shown.language)
     if not session.config.adapt:
         return
     adaptation = session.adaptation

@@ -11,19 +11,19 @@ import msgspec
 from lsp_server.base.parts import Part
 from lsp_server.base.uri import path_of
 from lsp_server.completion import filters
-from lsp_server.completion.cache import Origin, Place
+from lsp_server.completion.cache import Origin, Place, place_of
 from lsp_server.completion.flight import Flight, Nothing
 from lsp_server.completion.look import View
 from lsp_server.completion.remember import may_be_remembered
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Trace
-from lsp_server.completion.types import Candidate, Gathered
+from lsp_server.completion.types import Candidate, Gathered, Snapshot
 from lsp_server.engine.client import WorkerClient
 from lsp_server.engine.messages import Finished, Infill, Partial, Stage, Step, Stop
 from lsp_server.models.manifest import Manifest
 from lsp_server.prompt.families import family
 from lsp_server.prompt.render import About, budget, outline, render, short_path
-from lsp_server.prompt.window import Window, window
+from lsp_server.prompt.window import Window, edge, reach, window
 
 #: Tokens that a completion may have. The prompt leaves room for the larger, so that both share one KV cache.
 _LINE_TOKENS, _BLOCK_TOKENS = 48, 96
@@ -36,14 +36,13 @@ _GRACE_S = 1.5
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A prompt, and the part of it that is not the cursor's surroundings.
+    """A prompt.
 
     Attributes:
         infill: what it is made of, for servers.
     """
 
     parts: tuple[Part, ...]
-    snippet: str
     infill: Infill
 
 
@@ -80,16 +79,57 @@ def prompt_of(manifest: Manifest, capacity: int, view: View, gathered: Gathered,
     snapshot, template = view.snapshot, manifest.template
     most, shown = budget(template, capacity, gathered.tokens), seen(template, capacity, view, gathered)
     comment = comment_of(view)
-    snippet = ""
-    if shown.first_line:
-        above = "" if view.about.docstrings else next(iter(view.about.line_comments), "")
-        snippet = outline(view.context.imports, view.scopes_around(shown.first_line), above)
+    snippet = outline_of(view, shown.first_line)
     snippets = ((snapshot.path, snippet),) if snippet else ()
     pieces = [(one.path, one.text) for one in gathered.snippets]
     about = About(snapshot.path, project, view.context.language, comment)
     extra = tuple((short_path(path), text) for path, text in (*pieces, *snippets))
     parts = render(template, shown, about, snippets, most, pieces, manifest.begin)
-    return Prompt(parts, snippet, Infill(shown.prefix, shown.suffix, extra))
+    return Prompt(parts, Infill(shown.prefix, shown.suffix, extra))
+
+
+def outline_of(view: View, first_line: int) -> str:
+    """What a prompt says of the document in front of the line on which its window begins."""
+    if not first_line:
+        return ""
+    above = "" if view.about.docstrings else next(iter(view.about.line_comments), "")
+    return outline(view.context.imports, view.scopes_around(first_line), above)
+
+
+def place_at(session: Session, view: View, manifest: Manifest, project: str = "") -> Place:
+    """Where what a model writes at a cursor belongs; arguments as in ``prompt_of``.
+
+    What shapes an answer beside the text that the model may see is part of the place: the path, the language and the
+    project, which prompts name; the model by its file's hash, its family and the length of its prompts; the engine that
+    the user has chosen, by which a server's answers and the memory's are told from ours; whether blocks are written;
+    and the outline of what lies above the window. That is taken of the widest window there can be: the headers that
+    a narrower one needs beside it stand in the text.
+
+    No part of it are the pieces of other files, nor what the memory knows: both are found out after the cache was
+    asked, and what was written beside other pieces, or none, is still an answer to this very text. Neither are settings
+    that decide what is shown and not what is written (``mode``, ``comments``), nor the deadline, as what it cuts off
+    does not go into the cache. Where a block is expected follows from the text.
+    """
+    snapshot, template, capacity = view.snapshot, manifest.template, capacity_of(manifest)
+    most = budget(template, capacity)
+    seen = reach(most.prefix, most.suffix)
+    setting = (
+        snapshot.path,
+        snapshot.language,
+        project if "{repository}" in family(template).prompt else "",
+        f"{manifest.name} {manifest.version} {manifest.model.sha256} {template} {capacity}",
+        session.config.engine,
+        session.config.multiline,
+        outline_of(view, edge(snapshot.lines, snapshot.line, snapshot.column, seen[0])),
+    )
+    return place_of(snapshot.lines, snapshot.line, snapshot.column, seen, "\0".join(setting))
+
+
+def text_around(snapshot: Snapshot, manifest: Manifest) -> Place:
+    """The same without all that takes more than a look at the text: no ``setting``."""
+    most = budget(manifest.template, capacity_of(manifest))
+    seen = reach(most.prefix, most.suffix)
+    return place_of(snapshot.lines, snapshot.line, snapshot.column, seen, "")
 
 
 def comment_of(view: View) -> str:
@@ -191,6 +231,8 @@ def _finished(
     session.metrics.computed(flight.origin, finished.tokens, finished.cpu_ms)
     if flight.origin != "asked":
         session.manners.spent(finished.cpu_ms / 1_000)
+    elif finished.reason != "cancelled":
+        session.rhythm.answered(finished.prompt_ms + finished.decode_ms)
     session.threads = finished.threads or session.threads
     trace.tokens = {
         "prompt": finished.prompt_tokens,
@@ -209,9 +251,16 @@ def _finished(
             origin=flight.origin,
             uri=snapshot.uri,
             version=snapshot.version,
-            keep=may_be_remembered(session, snapshot.uri),
+            keep=may_be_kept(session, snapshot.uri),
+            branches=finished.branches,
         )
     return candidates
+
+
+def may_be_kept(session: Session, uri: str) -> bool:
+    """Whether completions of a document may outlive the process. A server's may not: its model has a name only, which
+    does not tell whether it is still the same."""
+    return session.config.engine != "http" and may_be_remembered(session, uri)
 
 
 def _note_trouble(session: Session, finished: Finished, trace: Trace) -> None:

@@ -12,6 +12,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from lsp_server.completion.cache import Origin, Place, typed_since
 from lsp_server.completion.types import Candidate
 from lsp_server.engine.requests import Typing
@@ -154,7 +156,7 @@ class Flights:
         for flight in self._all:
             if flight.uri != uri or not flight.running:
                 continue
-            here = Place(place.before, place.behind, flight.place.setting)
+            here = msgspec.structs.replace(place, setting=flight.place.setting)
             typed = typed_since(flight.place, here)
             if typed is not None:
                 flight.typing.say(typed)

@@ -11,19 +11,18 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lsp_server.completion import filters, gate
-from lsp_server.completion.asking import Prompt, ask, capacity_of, note, prompt_of
-from lsp_server.completion.cache import BEFORE, BEHIND, TYPED_THROUGH, Found, Origin, Place, continued
+from lsp_server.completion.asking import ask, capacity_of, note, place_at, prompt_of, text_around
+from lsp_server.completion.cache import Found, Origin, continued
 from lsp_server.completion.flight import Nothing
 from lsp_server.completion.gather import NOTHING, gather
 from lsp_server.completion.look import View, look
 from lsp_server.completion.remember import may_be_remembered, remember
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Stopwatch, Trace
-from lsp_server.completion.types import Candidate, Gathered, Snapshot, Source, Suggestion
+from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
 from lsp_server.context.syntax import Unparsed
 from lsp_server.models.store import Model
 from lsp_server.prompt.families import family
-from lsp_server.prompt.window import window
 
 
 async def complete(session: Session, snapshot: Snapshot, trace: Trace) -> Suggestion | None:
@@ -50,8 +49,8 @@ def heed(session: Session, snapshot: Snapshot) -> None:
     if "joined" in session.without:
         session.stop_speculation()
         session.flights.make_way(snapshot.uri)
-    else:
-        session.flights.heed(snapshot.uri, _text_around(snapshot))
+    elif session.model is not None:
+        session.flights.heed(snapshot.uri, text_around(snapshot, session.model.manifest))
 
 
 async def speculate(session: Session, snapshot: Snapshot, origin: Origin) -> tuple[Suggestion | None, Trace]:
@@ -128,17 +127,9 @@ class _Writer:
         only_prompt: bool,
     ) -> None:
         self._session, self._view, self._trace, self._watch = session, view, trace, watch
-        self._manifest = model.manifest
+        self._manifest, self._project = model.manifest, session.project(view.snapshot.uri)
         self._origin, self._only_prompt = origin, only_prompt
-        self._capacity = capacity_of(model.manifest)
-        self._gathered = session.gathered.get(view.snapshot.uri, NOTHING)
-        self._prompt = self._prompt_with(self._gathered)
-        self._place = _place(session, view, self._prompt)
-        watch.stage("prompt")
-
-    def _prompt_with(self, gathered: Gathered) -> Prompt:
-        project = self._session.project(self._view.snapshot.uri)
-        return prompt_of(self._manifest, self._capacity, self._view, gathered, project)
+        self._place = place_at(session, view, model.manifest, self._project)
 
     async def candidates(self) -> tuple[tuple[Candidate, ...], Source]:
         """See the class.
@@ -152,7 +143,7 @@ class _Writer:
         found = self._found()
         self._watch.stage("cache")
         if found is not None:
-            return found.candidates(), _source(found)
+            return found.candidates(), found.source
         joined = await self._joined()
         if joined is not None:
             return joined, "joined"
@@ -193,21 +184,22 @@ class _Writer:
             self._watch.stage("pause")
 
     async def _asked_afresh(self) -> tuple[Candidate, ...]:
-        session, view = self._session, self._view
+        session, view, manifest = self._session, self._view, self._manifest
         if self._origin == "asked" and view.snapshot.uri not in session.remembered:
             remember(session, view.snapshot)
+        capacity = capacity_of(manifest)
+        gathered = session.gathered.get(view.snapshot.uri, NOTHING)
         if self._origin in ("asked", "prefill"):
-            manifest = self._manifest
-            fresh = await gather(session, view, manifest.template, self._capacity, manifest.pieces)
-            if fresh is not self._gathered:
-                self._prompt = self._prompt_with(fresh)
+            gathered = await gather(session, view, manifest.template, capacity, manifest.pieces)
             self._watch.stage("retrieval")
+        prompt = prompt_of(manifest, capacity, view, gathered, self._project)
+        self._watch.stage("prompt")
         if self._origin == "asked":
             session.flights.make_way(view.snapshot.uri)
         candidates = await ask(
             session,
             view,
-            self._prompt,
+            prompt,
             self._place,
             self._trace,
             origin=self._origin,
@@ -215,12 +207,6 @@ class _Writer:
         )
         self._watch.stage("engine")
         return candidates
-
-
-def _source(found: Found) -> Source:
-    if found.kept:
-        return "disk"
-    return "cache" if found.entry.origin == "asked" else found.entry.origin
 
 
 async def _model(session: Session) -> Model:
@@ -261,25 +247,6 @@ def _silence(session: Session, view: View) -> str:
     if after.isalnum() or after == "_":
         return "a word stands right behind the cursor"
     return ""
-
-
-def _text_around(snapshot: Snapshot) -> Place:
-    """A place without its setting."""
-    reach = BEFORE + TYPED_THROUGH
-    wide = window(snapshot.lines, snapshot.line, snapshot.column, reach, BEHIND)
-    return Place(before=wide.prefix, behind=wide.suffix, setting="")
-
-
-def _place(session: Session, view: View, prompt: Prompt) -> Place:
-    snapshot = view.snapshot
-    setting = (
-        snapshot.path,
-        snapshot.language,
-        session.config.model,
-        session.config.multiline,
-        prompt.snippet,
-    )
-    return msgspec.structs.replace(_text_around(snapshot), setting="\0".join(setting))
 
 
 def _filtered(

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Literal, get_args
 
@@ -22,7 +22,7 @@ from lsp_server.completion.adaptation import Adaptation
 from lsp_server.completion.allowance import Allowance
 from lsp_server.completion.cache import Cache
 from lsp_server.completion.flight import Flights
-from lsp_server.completion.manners import Manners
+from lsp_server.completion.manners import Level, Manners
 from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.speculation.ahead import Ahead
 from lsp_server.completion.trace import Trace
@@ -49,7 +49,16 @@ Outcome = Literal["accepted", "typed", "rejected", "ignored", "unknown", ""]
 
 #: What completing can do without beside decoding's stages, so that a benchmark can tell what each is worth.
 Part = Literal[
-    "retrieval", "filters", "cache", "typed_through", "disk", "joined", "prefill", "lookahead", "branches"
+    "retrieval",
+    "filters",
+    "cache",
+    "typed_through",
+    "disk",
+    "joined",
+    "prefill",
+    "lookahead",
+    "branches",
+    "manners",
 ]
 
 
@@ -159,11 +168,17 @@ class Session:
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.flights = Flights()
         self.ahead = Ahead()
-        self.manners = Manners(lambda: self.config)
+        self.manners = Manners(lambda: self.config, self._processes)
         self.rhythm = Rhythm()
         self.more = more
         self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
+
+    def _processes(self) -> Iterator[int]:
+        """The numbers of the processes that work for this one."""
+        for client in (self.worker, self.index):
+            if client is not None and client.pid is not None:
+                yield client.pid
 
     def shift(self, language: str) -> float:
         """What was learnt from this user, in log-odds, to be added to the gate's."""
@@ -211,6 +226,14 @@ class Session:
 
         task.add_done_callback(forget)
 
+    def may_work_ahead(self) -> Level:
+        """How much may be computed ahead, now."""
+        if "manners" in self.without:
+            return self.config.speculation
+        level = self.manners.level()
+        # A team shares its server.
+        return "low" if self.config.engine == "http" and level != "off" else level
+
     def stop_speculation(self) -> None:
         """Free the engine for a question that was really asked, within one token."""
         self.ahead.stop()
@@ -221,7 +244,6 @@ class Session:
         Args:
             odds: that the gate gave it, before any adaptation.
         """
-        self.metrics.shown += 1
         line = content(snapshot.lines[snapshot.line])
         shown = Shown(
             uri=snapshot.uri,
@@ -233,6 +255,7 @@ class Session:
             odds=odds,
         )
         shown.goes_on = self._open_before(shown)
+        self.metrics.showed(snapshot.language, new=shown.goes_on is None)
         if shown.goes_on is None:
             self.metrics.used(suggestion.tokens)
         self.shown[suggestion.id] = shown
@@ -251,7 +274,7 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """What ``offhand.status`` answers."""
-        worker, model, metrics = self.worker, self.model, self.metrics
+        worker, model, counts = self.worker, self.model, self.metrics.counts
         loaded = worker.loaded if worker else None
         return {
             "state": self.state(),
@@ -261,15 +284,23 @@ class Session:
             "engine_note": loaded.note if loaded else "",
             "threads": self.config.threads,
             "threads_used": msgspec.to_builtins(self.threads),
-            "requests": metrics.requests,
-            "shown": metrics.shown,
-            "accepted": metrics.accepted,
-            "partly_accepted": metrics.partly_accepted,
-            "speculation": {**self.manners.status(), **metrics.speculation()},
+            "requests": counts.requests,
+            "shown": counts.shown,
+            "accepted": counts.accepted,
+            "partly_accepted": counts.parts,
+            "speculation": {
+                **self.manners.status(),
+                "working": self.ahead.working,
+                "runs": counts.computed,
+                "tokens": counts.tokens,
+                "tokens_used": counts.tokens_used,
+                "cpu_ms": {kind: round(spent, 1) for kind, spent in counts.cpu_ms.items()},
+                "saved_ms": round(counts.saved_ms),
+            },
             "learnt": self.adaptation.status(),
-            "answered_from": {name: metrics.answered_from[name] for name in get_args(Source)},
-            "kv": {"prompt_tokens": metrics.prompt_tokens, "reused_tokens": metrics.reused_tokens},
-            "latency_ms": metrics.latency_ms(),
+            "answered_from": {name: counts.answers.get(name, 0) for name in get_args(Source)},
+            "kv": {"prompt_tokens": counts.prompt_tokens, "reused_tokens": counts.reused_tokens},
+            "latency_ms": self.metrics.latency_ms(),
             "memory": {
                 "documents": worker.learnt.documents if worker else 0,
                 "tokens": worker.learnt.tokens if worker else 0,

@@ -13,7 +13,7 @@ from lsp_server.completion.session import Session, Shown, Standing
 from lsp_server.workspace.documents import Change, Document
 
 #: Seconds after acceptance at which is looked.
-_LOOKS = (30.0, 120.0, 600.0)
+LOOKS = (30, 120, 600)
 
 #: Texts that are followed at the same time; the oldest is given up.
 _MOST = 50
@@ -63,11 +63,14 @@ def look(session: Session, now: float) -> None:
         if document is None:
             continue
         share = 1.0
-        due = [after for after in _LOOKS[standing.looks :] if now - standing.since >= after]
+        due = [after for after in LOOKS[standing.looks :] if now - standing.since >= after]
         if due:
-            standing.looks += len(due)
             share = _share(standing, document)
-        if share < _LOST or standing.looks == len(_LOOKS):
+            # What is gone will be gone at the later looks, too.
+            for after in due if share >= _LOST else LOOKS[standing.looks :]:
+                session.metrics.looked(after, stood=share >= _LOST)
+            standing.looks += len(due)
+        if share < _LOST or standing.looks == len(LOOKS):
             _learn(session, standing, share, now)
         else:
             kept.append(standing)

@@ -8,8 +8,8 @@ import msgspec
 from lsp_server.context.syntax import Tree, Unparsed
 from lsp_server.engine.messages import Step
 
-#: Where an answer came from: an earlier answer, one of an earlier session, what was computed ahead (of acceptance, of
-#: another key, of any key), what was being written already, the memory, the model, nowhere.
+#: Where an answer comes from: from an earlier one or one of an earlier session; computed before it was asked for, see
+#: ``cache.Origin``; from what the model was already writing; from the memory alone, from the model.
 Source = Literal["cache", "disk", "lookahead", "branch", "prefill", "joined", "memory", "model", "nothing"]
 
 
@@ -38,7 +38,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     invoked: bool = False
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
     """A completion on its way through the filters.
 
     Attributes:

@@ -7,7 +7,6 @@ nothing, another is started, and a model file that keeps killing workers is refu
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, cast
 
@@ -34,9 +33,11 @@ from lsp_server.engine.messages import (
     Stage,
     Stop,
     ToServer,
+    Typed,
     without_model,
 )
-from lsp_server.engine.requests import Requests, guarded
+from lsp_server.engine.requests import Requests, Typing, guarded
+from lsp_server.engine.told import Told
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +60,6 @@ _HANGS_S = 10.0
 
 #: Exit codes of a worker that failed before it touched the model: a Python exception, a bad message.
 _NOT_THE_FILE = (1, 2)
-
-#: Open documents that a new worker is told again.
-_REMEMBERED = 32
 
 #: How long a question waits for a model that is being loaded; then the memory answers alone (s).
 _PATIENCE_S = 0.5
@@ -108,9 +106,7 @@ class WorkerClient:
         self._environment = {**process.default_environment(load.threads), **(environment or {})}
         self._process: child.Process[ToServer] | None = None
         self._requests = Requests()
-        self._remembered: OrderedDict[str, Remember] = OrderedDict()
-        self._files: dict[str, None] = {}
-        self._told = 0  # paths that this worker was told
+        self._told = Told()
         self._deaths = 0
         self._pause = _FIRST_PAUSE_S
         self._heard = 0.0
@@ -133,7 +129,7 @@ class WorkerClient:
         speculative: bool = False,
         on_partial: Callable[[Partial], None] | None = None,
         infill: Infill | None = None,
-        typing: object = None,
+        typing: Typing | None = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still starting.
 
@@ -147,6 +143,8 @@ class WorkerClient:
             speculative: nobody waits for it.
             on_partial: called with what there is of a running block, whenever a line is complete.
             infill: as in ``Complete``.
+            typing: tells what is typed meanwhile; where it goes another way than what is written the answer is
+                ``cancelled``.
 
         Returns:
             ``None`` when no worker answered; ``last_failure`` then says why.
@@ -170,7 +168,8 @@ class WorkerClient:
             self.last_failure = str(error)
             return None
         try:
-            await asyncio.wait((answer,), timeout=left / 1000 + _GRACE_S)
+            with (typing or Typing()).telling(lambda text: self._tell(Typed(id, text))):
+                await asyncio.wait((answer,), timeout=left / 1000 + _GRACE_S)
         except asyncio.CancelledError:
             self._abandon(id)
             raise
@@ -227,11 +226,7 @@ class WorkerClient:
         Args:
             pieces: texts that do not follow from one another; without any the document is forgotten.
         """
-        message = self._remembered[document] = Remember(document, pieces)
-        self._remembered.move_to_end(document)
-        while len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
-        self._tell(message)
+        self._tell(self._told.remember(document, pieces))
 
     def learn(self, paths: Iterable[str]) -> None:
         """Have the worker keep its memory in step with files, now and whenever it is started anew.
@@ -239,10 +234,7 @@ class WorkerClient:
         Args:
             paths: files that are there, have changed, or are gone: it looks.
         """
-        told = tuple(paths)
-        self._files.update(dict.fromkeys(told))
-        self._told += len(told)
-        self._tell(Learn(told))
+        self._tell(self._told.learn(paths))
 
     def keep(self, wanted: Callable[[str], bool]) -> None:
         """Have the worker forget the files that are not wanted any more.
@@ -250,18 +242,16 @@ class WorkerClient:
         Args:
             wanted: asked of each path.
         """
-        gone = tuple(path for path in self._files if not wanted(path))
-        for path in gone:
-            del self._files[path]
-        if gone:
-            self._tell(Forget(gone))
+        message = self._told.keep(wanted)
+        if message is not None:
+            self._tell(message)
 
     @property
     def reading(self) -> bool:
         """Whether files that it was told of are still to be read."""
-        return self._told > self.learnt.read
+        return self._told.paths > self.learnt.read
 
-    def _tell(self, message: Remember | Learn | Forget) -> None:
+    def _tell(self, message: Remember | Learn | Forget | Typed) -> None:
         if self._process is not None:
             with contextlib.suppress(ProtocolError):  # it died just now: the next one is told
                 self._process.send(message)
@@ -328,11 +318,9 @@ class WorkerClient:
         self._process = worker
         try:
             worker.send(load)
-            for remembered in self._remembered.values():
-                worker.send(remembered)
-            self.learnt, self._told = Learnt(0, 0, 0), len(self._files)
-            if self._files:
-                worker.send(Learn(tuple(self._files)))
+            self.learnt = Learnt(0, 0, 0)
+            for message in self._told.again():
+                worker.send(message)
             self._enter("loading")
             await asyncio.wait((worker.ended,))
             self._enter("backing_off")

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -20,27 +19,11 @@ from lsp_server.engine.kept import Kept, common
 from lsp_server.engine.memory import mixture
 from lsp_server.engine.memory.mixture import Mixture, Weights
 from lsp_server.engine.memory.segment import REACH
-from lsp_server.engine.memory.store import Matches, Memory, View
+from lsp_server.engine.memory.store import Memory, View
+from lsp_server.engine.offer import Offer
 from lsp_server.engine.pace import Pace
 from lsp_server.engine.protocol import Engine, Logits
 from lsp_server.engine.tokenizer import Tokenizer
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """A token that may come next.
-
-    Attributes:
-        logprob: natural log-probability among all tokens.
-        share: the same among those that the typed characters allow.
-        match: tokens of the longest match in the memory that it followed.
-        memory: share of its probability that the memory gave, 0 to 1.
-    """
-
-    token: int
-    logprob: float
-    share: float
-    match: int
-    memory: float
 
 
 class Decoder:
@@ -220,53 +203,44 @@ class Decoder:
         row: Logits = rows[len(ids) - 1]
         return row
 
-    def reuse(self, ids: Sequence[int], document: str) -> int:
-        """How many of a prompt's tokens need not be evaluated. At least one is: the engine has only the logits of
-        the last one. Where the user has gone back to a document its cache is taken up again."""
+    def reuse(self, ids: Sequence[int], document: str, *, logits: bool) -> int:
+        """How many of a prompt's tokens need not be evaluated. Where the user has gone back to a document its cache is
+        taken up again.
+
+        Args:
+            logits: are wanted; then at least one is evaluated, since the engine has only those of the last one.
+        """
         if self.engine.capabilities.snapshots:
             self._ahead.clear()
             per_token = self.drafting.cost.prompt_token
             self.cached = self.kept.bring(self.engine, self.cached, ids, document, per_token)
-        return min(common(ids, self.cached), len(ids) - 1)
+        return min(common(ids, self.cached), len(ids) - logits)
 
     def save(self) -> None:
         """Have the cache written to disk, if the user wants that; call it when there is time."""
         self.kept.save(self.engine, self.cached, self.drafting.cost.prompt_token)
 
-    def choices(
-        self, logits: Logits, typed: bytes, view: View, most: int, familiar: bool = True
-    ) -> list[Choice]:
-        """The likeliest tokens behind ``cached``, the likeliest first; none if nothing spells what was typed.
+    def offer(self, logits: Logits, typed: bytes, view: View, familiar: bool = True) -> Offer:
+        """What may come behind ``cached``; nothing if no token spells what was typed.
 
         Args:
             typed: what stands before the cursor and has no token yet; constrains the choice.
             view: of the memory.
-            most: how many are wanted.
             familiar: the model was trained on the language.
 
         Raises:
             EngineError: the logits are not numbers.
         """
-        candidates = self.tokenizer.allowed(typed) if typed else self._free
-        if not len(candidates):
-            return []
+        tokens = self.tokenizer.allowed(typed) if typed else self._free
         network = self.network(logits)
         matches = view.matches(self.read(self.cached))
-        probabilities = self._mixture.mix(network, matches, familiar)
-        offered = probabilities[candidates]
+        offered = self._mixture.mix(network, matches, familiar)[tokens]
         total = float(offered.sum())
         if math.isnan(total):
             raise EngineError("The engine returned logits that are not numbers.")
-        if total == 0.0:  # too improbable for a float; among themselves they still differ
-            offered, total = _softmax(logits[candidates]), 1.0
-        most = min(most, len(candidates))
-        best = np.argpartition(offered, -most)[-most:]
-        best = best[np.lexsort((best, -offered[best]))]
-        return [
-            _choice(int(candidates[index]), float(offered[index]), total, network, matches)
-            for index in best
-            if offered[index] > 0
-        ]
+        if total == 0.0 and len(tokens):  # too improbable for a float; among themselves they still differ
+            offered, total = _softmax(logits[tokens]), 1.0
+        return Offer(tokens, offered, total, network, matches)
 
     def read(self, ids: list[int]) -> list[int]:
         """What the memory goes by of the ids of a prompt, the last that ``prompt_ids`` was asked for, and of those
@@ -280,20 +254,6 @@ class Decoder:
         probabilities = np.zeros(len(logits))
         probabilities[self._free] = _softmax(logits[self._free])
         return probabilities
-
-
-def _choice(
-    token: int, probability: float, total: float, network: npt.NDArray[np.float64], matches: Matches
-) -> Choice:
-    match = mixture.support(matches, token)
-    by_network = min(float(network[token]), probability) if match else probability
-    return Choice(
-        token,
-        math.log(probability),
-        math.log(min(probability / total, 1.0)),
-        match,
-        1 - by_network / probability,
-    )
 
 
 def _softmax(logits: Logits) -> npt.NDArray[np.float64]:

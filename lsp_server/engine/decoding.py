@@ -12,6 +12,7 @@ import heapq
 import itertools
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -19,10 +20,12 @@ import msgspec
 
 from lsp_server.base.errors import Aborted, EngineError
 from lsp_server.engine import drafting, stops
-from lsp_server.engine.decoder import Choice, Decoder
+from lsp_server.engine.decoder import Decoder
 from lsp_server.engine.kept import common
 from lsp_server.engine.memory.store import ABOVE, BELOW, View
 from lsp_server.engine.messages import Complete, Finished, FinishReason, Partial, Step, Written
+from lsp_server.engine.offer import Choice, Offer
+from lsp_server.engine.partings import partings
 from lsp_server.engine.protocol import Logits
 
 #: Prompt tokens between two looks at the clock and at whether the request was cancelled.
@@ -64,6 +67,12 @@ class _Path(msgspec.Struct, frozen=True):
     reason: FinishReason | None = None
     text: str = ""
 
+    def agrees(self, typed: str) -> bool:
+        """Whether it goes where typing goes."""
+        if self.reason is not None:
+            return stops.agree(self.text, typed)
+        return stops.agree(self.spelled, typed.encode())
+
 
 class _Branch(NamedTuple):
     """A path that might be likelier; sorts by how likely it is so far, best first."""
@@ -80,6 +89,7 @@ def complete(
     *,
     deadline: float = math.inf,
     cancelled: Callable[[], bool] = lambda: False,
+    typed: Callable[[], str] = lambda: "",
     on_partial: Callable[[Partial], None] = lambda partial: None,
 ) -> Finished:
     """Complete a prompt.
@@ -87,11 +97,15 @@ def complete(
     Args:
         deadline: on the clock of ``time.monotonic``, seconds; ``request.deadline_ms`` is not looked at.
         cancelled: asked before each evaluation.
+        typed: asked too: what was typed behind the cursor by now. As long as a text that is finished, or the one that
+            is being written, agrees with it the work goes on; otherwise it is as if it had been cancelled.
         on_partial: called whenever a further line of a block is complete.
     """
-    run = _Run(decoder, request, deadline, cancelled, on_partial)
+    run = _Run(decoder, request, deadline, cancelled, typed, on_partial)
     try:
         run.prompt()
+        if request.max_tokens == 0:
+            raise _Stopped("length")
         run.first()
         run.others()
     except _Stopped as stopped:
@@ -113,12 +127,14 @@ class _Run:
         request: Complete,
         deadline: float,
         cancelled: Callable[[], bool],
+        typed: Callable[[], str],
         on_partial: Callable[[Partial], None],
     ) -> None:
         self._decoder = decoder
         self._request = request
         self._deadline = deadline
         self._cancelled = cancelled
+        self._typed = typed
         self._on_partial = on_partial
         self._view = _view(decoder, request)
         self._prompt: list[int] = []
@@ -128,6 +144,9 @@ class _Run:
         self._branches: list[_Branch] = []
         self._numbers = itertools.count()
         self._tokens = self._reused = 0
+        self._characters: dict[str, float] = defaultdict(float)
+        self._undecided = 1.0
+        self._others: list[tuple[bytes, float]] = []
         self._started = self._prompted = time.monotonic()
 
     def prompt(self) -> None:
@@ -141,18 +160,19 @@ class _Run:
                 f"The prompt has {len(ids)} tokens, the model's context {decoder.engine.context}."
             )
         self._prompt, self._path = ids, _Path((), rest)
-        self._reused = decoder.reuse(ids, self._request.document)
+        self._reused = decoder.reuse(ids, self._request.document, logits=self._request.max_tokens > 0)
         for start in range(self._reused, len(ids), _CHUNK):
             self._evaluate(ids[start : start + _CHUNK], start)
         self._prompted = time.monotonic()
 
     def _evaluate(self, ids: list[int], keep: int) -> None:
-        self._look_up()
+        self._look_up(self._path)
         self._logits = self._decoder.evaluate(ids, keep)
 
-    def _look_up(self) -> None:
-        """Between two evaluations: is it still wanted?"""
-        if self._cancelled():
+    def _look_up(self, path: _Path) -> None:
+        """Between two evaluations: is it still wanted? ``path`` is what is being written."""
+        typed = self._typed()
+        if self._cancelled() or not any(one.agrees(typed) for one in (path, *self._paths)):
             raise _Stopped("cancelled")
         if time.monotonic() >= self._deadline:
             raise _Stopped("deadline")
@@ -162,7 +182,9 @@ class _Run:
         shown = ""
         while self._path.reason is None:
             path = self._path
-            choices = self._choices(path)
+            offer = self._offer(path)
+            self._foresee(path, offer)
+            choices = self._choices(offer)
             if not choices:  # while something typed is not spelled yet, the path spells nothing
                 self._path = _ended(path, "end")
                 break
@@ -191,7 +213,7 @@ class _Run:
             path = self._extend(branch.path, branch.choice)
             while path.reason is None and path.score > best and self._tokens < spent:
                 self._advance(path)
-                choices = self._choices(path)
+                choices = self._choices(self._offer(path))
                 if not choices:
                     break
                 for choice in choices[1:]:
@@ -202,18 +224,33 @@ class _Run:
             if path.reason in ("line", "end"):
                 self._paths.append(path)
 
-    def _choices(self, path: _Path) -> list[Choice]:
-        """The likeliest tokens behind a path; without a network only those that the memory has seen there."""
+    def _offer(self, path: _Path) -> Offer:
         assert self._logits is not None
-        choices = self._decoder.choices(
-            self._logits, path.typed, self._view, 1 + _OTHERS, self._request.familiar
-        )
+        return self._decoder.offer(self._logits, path.typed, self._view, self._request.familiar)
+
+    def _choices(self, offer: Offer) -> list[Choice]:
+        """The likeliest tokens; without a network only those that the memory has seen there."""
+        choices = offer.best(1 + _OTHERS)
         if self._decoder.engine.capabilities.network:
             return choices
         return [choice for choice in choices if choice.match]
 
+    def _foresee(self, path: _Path, offer: Offer) -> None:
+        """Learn which characters may come first. Where a token may spell nothing but what was typed, what would follow
+        it is what follows the token that is taken."""
+        if path.spelled or not self._decoder.engine.capabilities.network:
+            return
+        shares, undecided = offer.characters(self._decoder.tokenizer.bytes, path.typed)
+        for character, share in shares.items():
+            self._characters[character] += self._undecided * share
+        self._undecided *= undecided
+
     def _note(self, path: _Path, choice: Choice) -> None:
         """Remember a way that was not taken."""
+        if not self._paths and self._decoder.engine.capabilities.network:
+            spelling = self._decoder.tokenizer.bytes[choice.token][len(path.typed) :]
+            share = sum(step.logprob for step in path.steps) + choice.share
+            self._others.append((path.spelled + spelling, math.exp(share)))
         badness = -(path.score + choice.logprob)
         heapq.heappush(self._branches, _Branch(badness, next(self._numbers), path, choice))
 
@@ -246,7 +283,7 @@ class _Run:
         written = sum(bool(one) for one in _growth(path))
         if written == self._request.max_tokens or self._full(path):
             raise _Stopped("length")
-        self._look_up()
+        self._look_up(path)
         decoder, request = self._decoder, self._request
         known = common(path.tokens, decoder.cached[len(self._prompt) :])
         ids, keep = list(path.tokens[known:]), len(self._prompt) + known
@@ -297,6 +334,7 @@ class _Run:
             tokens=self._tokens,
             prompt_ms=(self._prompted - self._started) * 1000,
             decode_ms=(now - self._prompted) * 1000,
+            branches=partings(best.text, self._characters, self._others),
             threads=self._decoder.pace.threads() if self._decoder.pace else None,
         )
 

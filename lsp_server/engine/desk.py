@@ -153,12 +153,23 @@ class Desk:
             self._model.save()
 
     def answer(self, request: Complete, arrived: float) -> Finished:
+        """Complete, and say what it cost."""
+        begun = time.process_time()
+        finished = self._answer(request, arrived)
+        return msgspec.structs.replace(finished, cpu_ms=(time.process_time() - begun) * 1000)
+
+    def _answer(self, request: Complete, arrived: float) -> Finished:
         """Complete; with the memory alone while there is no model, or where the time was over before it said a word."""
         if self._alone is None or self._reader is None:
             return Finished(request.id, "", "end", error="No model is loaded.")
+        if not request.max_tokens and not _caches(self._model):
+            return Finished(request.id, "", "length", source="memory")
 
         def cancelled() -> bool:
             return self._inbox.is_cancelled(request.id)
+
+        def typed() -> str:
+            return self._inbox.typed(request.id)
 
         with self._reader.at_rest():
             deadline = arrived + request.deadline_ms / 1000
@@ -173,19 +184,20 @@ class Desk:
                         request,
                         deadline=deadline,
                         cancelled=cancelled,
+                        typed=typed,
                         on_partial=self._send,
                     )
-                if finished.reason != "deadline" or finished.text:
+                if finished.reason != "deadline" or finished.text or not request.max_tokens:
                     return finished
             elif self._model is not None:
                 finished = self._model.complete(
-                    request, deadline=deadline, cancelled=cancelled, on_partial=self._send
+                    request, deadline=deadline, cancelled=cancelled, typed=typed, on_partial=self._send
                 )
                 self._tell(self._model)
                 trouble = finished.trouble
                 if trouble is None:
                     return finished
-            by_memory = complete(self._alone, _for_memory(request), cancelled=cancelled)
+            by_memory = complete(self._alone, _for_memory(request), cancelled=cancelled, typed=typed)
             return msgspec.structs.replace(by_memory, trouble=trouble)
 
     def _tell(self, model: TextEngine) -> None:
@@ -202,6 +214,12 @@ def _learnt(memory: Memory, read: int) -> Learnt:
 
 def _served(model: Decoder | TextEngine) -> Served | None:
     return None if isinstance(model, Decoder) else model.served
+
+
+def _caches(model: Decoder | TextEngine | None) -> bool:
+    """Whether there is any use in a prompt that comes before its question. A server may have one, but others ask it
+    too: it is not made to read what nobody waits for."""
+    return isinstance(model, Decoder) and model.engine.capabilities.network
 
 
 def _for_memory(request: Complete) -> Complete:

@@ -29,6 +29,7 @@ from lsp_server.engine.messages import (
     LoadFailed,
     Remember,
     ToWorker,
+    Typed,
 )
 from lsp_server.engine.protocol import TextEngine
 
@@ -53,14 +54,27 @@ class Opened(msgspec.Struct, frozen=True):
 Work: TypeAlias = Load | Complete | Fit | Remember | Learn | Forget | Opened
 
 
+class _Request(msgspec.Struct):
+    """What became known of a request since it was asked.
+
+    Attributes:
+        cancelled: nobody waits for it any more.
+        typed: behind its cursor.
+        stop: ends what is being evaluated for it.
+    """
+
+    cancelled: bool = False
+    typed: str = ""
+    stop: Callable[[], None] | None = None
+
+
 class Inbox:
     """What the server has asked for and is not done yet."""
 
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue[tuple[float, Work]] = queue.SimpleQueue()
-        self._cancelled: dict[int, threading.Event] = {}
-        self._stops: dict[int, Callable[[], None]] = {}
-        self._stopping = threading.Lock()
+        self._requests: dict[int, _Request] = {}  # those that wait, and the one that runs
+        self._changing = threading.Lock()
 
     def fill(self, stream: BinaryIO) -> None:
         """Read messages until the stream ends, then end the process: at once, even while it computes."""
@@ -74,34 +88,41 @@ class Inbox:
         os._exit(0)
 
     def add(self, message: ToWorker) -> None:
-        """Take in a message; a ``Cancel`` overtakes what waits."""
-        if isinstance(message, Cancel):
-            self._cancel(message.id)
+        """Take in a message; ``Cancel`` and ``Typed`` overtake what waits, and are nothing where the request is
+        unknown or done."""
+        if isinstance(message, Cancel | Typed):
+            self._change(message)
             return
         if isinstance(message, Complete):
-            self._cancelled[message.id] = threading.Event()
+            self._requests[message.id] = _Request()
         self._messages.put((time.monotonic(), message))
 
-    def _cancel(self, id: int) -> None:
-        with self._stopping:
-            if id in self._cancelled:
-                self._cancelled[id].set()
-            if id in self._stops:
-                self._stops[id]()
+    def _change(self, message: Cancel | Typed) -> None:
+        with self._changing:
+            request = self._requests.get(message.id)
+            if request is None:
+                return
+            if isinstance(message, Typed):
+                request.typed = message.text
+                return
+            request.cancelled = True
+            if request.stop is not None:
+                request.stop()
 
     @contextlib.contextmanager
     def stopping(self, id: int, stop: Callable[[], None]) -> Iterator[None]:
         """Have ``stop`` called, by the thread that reads, should a request be cancelled in the meantime, and never
         after it; at once where it is cancelled already."""
-        with self._stopping:
-            self._stops[id] = stop
-            if self._cancelled[id].is_set():
+        request = self._requests[id]
+        with self._changing:
+            request.stop = stop
+            if request.cancelled:
                 stop()
         try:
             yield
         finally:
-            with self._stopping:
-                del self._stops[id]
+            with self._changing:
+                request.stop = None
 
     def post(self, news: Opened) -> None:
         """Take in what a thread of the worker's own has to say."""
@@ -120,8 +141,13 @@ class Inbox:
 
     def is_cancelled(self, id: int) -> bool:
         """Whether a request need not be worked on."""
-        return self._cancelled[id].is_set()
+        return self._requests[id].cancelled
+
+    def typed(self, id: int) -> str:
+        """What was typed behind a request's cursor since it was asked."""
+        return self._requests[id].typed
 
     def done(self, id: int) -> None:
         """Forget a request."""
-        del self._cancelled[id]
+        with self._changing:
+            del self._requests[id]

@@ -11,12 +11,12 @@ Nothing here fails: a file that cannot be written or does not fit is as good as 
 import contextlib
 import hashlib
 import os
-import stat
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
+from lsp_server.base import ownfile
 from lsp_server.base.paths import kept_caches
 
 #: Begins every file; the number is the version.
@@ -33,8 +33,8 @@ _FILES = 3
 
 _SUFFIX = ".kv"
 
-#: Where the system has them: a link is not followed, line ends are not translated.
-_NO_LINK, _BINARY = getattr(os, "O_NOFOLLOW", 0), getattr(os, "O_BINARY", 0)
+#: Where the system has it: line ends are not translated.
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -112,10 +112,7 @@ class KeptFile:
     def read(self, ids: Sequence[int]) -> Found | None:
         """The cache, if it begins as a prompt does; a file that is damaged is removed."""
         try:
-            with open(os.open(self._path, os.O_RDONLY | _NO_LINK | _BINARY), "rb") as file:
-                about = os.fstat(file.fileno())
-                if about.st_size > 2 * _HEAD + _MOST or not _ours(about):
-                    raise ValueError
+            with ownfile.opened(self._path, 2 * _HEAD + _MOST) as file:
                 if file.read(len(_MAGIC)) != _MAGIC:
                     raise ValueError
                 digest, size = file.read(32), int.from_bytes(file.read(4), "big")
@@ -142,13 +139,6 @@ def _digest(described: bytes, state: bytes) -> bytes:
     whole = hashlib.sha256(described)
     whole.update(state)
     return whole.digest()
-
-
-def _ours(about: os.stat_result) -> bool:
-    """Whether a file is the user's, and nobody else may write it. Windows keeps others out of the folder itself."""
-    if not hasattr(os, "getuid"):
-        return True
-    return about.st_uid == os.getuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _marks(ids: Sequence[int]) -> tuple[bytes, ...]:

@@ -100,6 +100,9 @@ class Complete(msgspec.Struct, frozen=True, tag="complete"):
     Attributes:
         id: chosen by the client, unique among its running requests.
         parts: the prompt in order.
+        max_tokens: that may be written; with 0 the prompt is only brought into the KV cache, for a request that will
+            come, and the answer is no text and ``length``. Its ``source`` is ``memory`` where there is no such cache,
+            and its tokens are none.
         deadline_ms: milliseconds from arrival after which what there is counts as the answer.
         document: name of the document that is being written, as ``Remember`` has it.
         familiar: the model was trained on the document's language.
@@ -167,7 +170,21 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     id: int
 
 
-ToWorker = Load | Complete | Fit | Remember | Learn | Forget | Cancel
+class Typed(msgspec.Struct, frozen=True, tag="typed"):
+    """What was typed behind a request's cursor since it was asked, all of it; the newest one counts. Not answered.
+
+    The work goes on as long as what it writes agrees with that: one is a beginning of the other. Otherwise it ends
+    within one token, as if it were cancelled.
+
+    Attributes:
+        text: as the parts of a prompt have it: with ``\\n`` as line end, and no half surrogate pairs.
+    """
+
+    id: int
+    text: str
+
+
+ToWorker = Load | Complete | Fit | Remember | Learn | Forget | Cancel | Typed
 TO_WORKER: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 
 
@@ -303,6 +320,10 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
         reused_tokens: of these, how many stood in the KV cache already, or in a kept one.
         tokens: generated tokens, those of ``others`` and of abandoned tries included.
         prompt_ms, decode_ms: wall time of the two stages.
+        cpu_ms: processor time of the worker's process, all its threads together, while it worked on this. What else it
+            did meanwhile is in it: reading the file that was begun, loading a model.
+        branches: texts that part from ``text`` with their last character, each with its probability, the likeliest
+            first; none where that is not known.
         threads: of the engine; ``None`` where it has none of its own.
         error: set when the engine failed; then ``text`` is empty.
         trouble: set when the engine could not be asked.
@@ -319,10 +340,11 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     tokens: int = 0
     prompt_ms: float = 0.0
     decode_ms: float = 0.0
+    cpu_ms: float = 0.0
+    branches: tuple[tuple[str, float], ...] = ()
     threads: Threads | None = None
     error: str = ""
     trouble: Trouble | None = None
-    cpu_ms: float = 0.0
 
 
 class Fitted(msgspec.Struct, frozen=True, tag="fitted"):

@@ -133,9 +133,10 @@ class TextEngine(Protocol):
         *,
         deadline: float,
         cancelled: Callable[[], bool],
+        typed: Callable[[], str],
         on_partial: Callable[[Partial], None],
     ) -> Finished:
-        """Complete a prompt; arguments as in ``decoding.complete``.
+        """Complete a prompt; arguments as in ``decoding.complete``. It is never asked to write nothing.
 
         Returns:
             with ``trouble`` where it could not be asked, and then without text.

@@ -1,9 +1,10 @@
 """What a worker was asked and has not answered yet. Knows no worker."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -13,6 +14,47 @@ from lsp_server.engine.messages import Finished, Fitted, Partial
 logger = logging.getLogger(__name__)
 
 Answer = Finished | Fitted | None
+
+
+class Typing:
+    """What is typed behind the cursor of a request while it is under way: its asker says it here.
+
+    That may be at any time: before the worker was asked, which is told then, and after it has answered, which is
+    nothing to it any more.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was typed yet."""
+        self._text = ""
+        self._tell: Callable[[str], None] | None = None
+
+    def say(self, text: str) -> None:
+        """Tell all that was typed since the request was made. The worker goes on while what it writes agrees with that,
+        and gives up otherwise.
+
+        Args:
+            text: as in ``Typed``.
+        """
+        if text == self._text:
+            return
+        self._text = text
+        if self._tell is not None:
+            self._tell(text)
+
+    @contextlib.contextmanager
+    def telling(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """While the worker works on the request.
+
+        Args:
+            tell: sends it what was typed.
+        """
+        self._tell = tell
+        if self._text:
+            tell(self._text)
+        try:
+            yield
+        finally:
+            self._tell = None
 
 
 class _Request(msgspec.Struct):
@@ -78,10 +120,3 @@ def guarded(callback: Callable[..., Any], *arguments: Any) -> None:
         callback(*arguments)
     except Exception:
         logger.exception("A listener to the worker failed.")
-
-
-class Typing:
-    """stub"""
-
-    def say(self, text: str) -> None:
-        """stub"""

@@ -1,6 +1,7 @@
 """Where a completion ends, seen from its text alone. Pure; knows neither tokens nor the model."""
 
 import re
+from typing import AnyStr
 
 from lsp_server.engine.messages import FinishReason, Stop
 
@@ -40,6 +41,11 @@ def unfinished(text: str, stop: Stop) -> str:
     A block loses its last line, unless that is its only one; a line loses its last word, which may be half of one.
     """
     return complete_lines(text, stop) or without_blank_end(re.sub(r"\w+\Z", "", text))
+
+
+def agree(one: AnyStr, other: AnyStr) -> bool:
+    """Whether one is a beginning of the other: what is being written, and what is typed meanwhile."""
+    return one.startswith(other) or other.startswith(one)
 
 
 def without_blank_end(text: str) -> str:

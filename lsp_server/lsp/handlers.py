@@ -1,10 +1,12 @@
 """What the editor asks and tells: decode, call the core, encode. No decision about completion is made here."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from lsprotocol import types
 
 from lsp_server.base.text import to_column
@@ -18,9 +20,13 @@ from lsp_server.completion.speculation import working as speculation
 from lsp_server.completion.trace import Trace
 from lsp_server.completion.types import Snapshot, Suggestion
 from lsp_server.lsp import commands, convert
+from lsp_server.lsp.protocol import CURSOR_MOVED
+from lsp_server.workspace.documents import Document
 
 if TYPE_CHECKING:
     from lsp_server.lsp.server import OffhandServer
+
+logger = logging.getLogger(__name__)
 
 #: Seconds after an answer until work begins that must not delay it: writing the answer out takes less.
 _AFTERWARDS = 0.005
@@ -99,6 +105,14 @@ def register(server: "OffhandServer") -> None:
         forget(ls.session, params.text_document.uri)
         indexing.closed(ls.session, params.text_document.uri)
 
+    @feature(CURSOR_MOVED)
+    def _cursor_moved(ls: "OffhandServer", params: types.TextDocumentPositionParams) -> None:
+        place = _place(ls, params)
+        if place is not None:
+            document, line, column = place
+            logger.debug("the cursor moved to %d:%d", line + 1, column + 1)
+            speculation.moved(ls.session, document.uri, line, column)
+
     @feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     def _inline_completion(
         ls: "OffhandServer", params: types.InlineCompletionParams
@@ -107,50 +121,76 @@ def register(server: "OffhandServer") -> None:
         context = params.context
         invoked = context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
         snapshot = _snapshot(ls, params, invoked)
-        return _inline(ls, snapshot, context.selected_completion_info)
+        if snapshot is None:
+            return _inline(ls, None)
+        asked = _asked(ls, snapshot, context.selected_completion_info)
+        heed(ls.session, asked.snapshot)
+        return _inline(ls, asked)
 
     @feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=_TRIGGERS))
     def _completion(
         ls: "OffhandServer", params: types.CompletionParams
     ) -> Awaitable[types.CompletionList | None]:
-        return _popup(ls, _snapshot(ls, params, False))
+        wanted = ls.session.config.popup
+        snapshot = _snapshot(ls, params, False)
+        if snapshot is None or wanted == "never" or (wanted == "auto" and ls.asked_inline):
+            return _popup(ls, None)
+        heed(ls.session, snapshot)
+        return _popup(ls, snapshot)
 
     commands.register(server)
 
 
-def _snapshot(ls: "OffhandServer", params: Any, invoked: bool) -> Snapshot | None:
-    """Freeze the document now, before any later change is applied. ``None`` when it is not open."""
-    session = ls.session
-    document = session.documents.get(params.text_document.uri)
+def _place(ls: "OffhandServer", params: Any) -> tuple[Document, int, int] | None:
+    """The document, and line and column inside of it, of params that name a place. ``None`` when it is not open."""
+    document = ls.session.documents.get(params.text_document.uri)
     if document is None:
         return None
-    line, column = document.column(params.position.line, params.position.character, ls.encoding)
-    snapshot = snapshots.take(document, session.grammar(document.language_id), line, column, invoked=invoked)
-    heed(session, snapshot)
-    return snapshot
+    return document, *document.column(params.position.line, params.position.character, ls.encoding)
 
 
-async def _inline(
-    ls: "OffhandServer", asked: Snapshot | None, popup: types.SelectedCompletionInfo | None
-) -> types.InlineCompletionList | None:
-    if asked is None:
+def _snapshot(ls: "OffhandServer", params: Any, invoked: bool) -> Snapshot | None:
+    """Freeze the document now, before any later change is applied. ``None`` when it is not open."""
+    place = _place(ls, params)
+    if place is None:
         return None
-    snapshot, selected, start = asked, "", asked.column
-    if popup is not None and popup.range.start.line == asked.line:
-        # The pop-up's choice counts as typed; the answer has to go on from it.
-        start = to_column(asked.lines[asked.line], popup.range.start.character, ls.encoding)
-        selected = popup.text
-        snapshot = snapshots.insert(asked, selected, start, 0)
-    suggestion = await _answer(ls, snapshot, "inline")
-    if suggestion is None:
+    document, line, column = place
+    return snapshots.take(document, ls.session.grammar(document.language_id), line, column, invoked=invoked)
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """An inline request.
+
+    Attributes:
+        editors: the document as the editor has it.
+        snapshot: what is asked about: a pop-up's choice counts as typed, the answer has to go on from it.
+        selected: that choice; it would stand from column ``start`` on.
+    """
+
+    editors: Snapshot
+    snapshot: Snapshot
+    selected: str
+    start: int
+
+
+def _asked(ls: "OffhandServer", editors: Snapshot, popup: types.SelectedCompletionInfo | None) -> _Asked:
+    if popup is None or popup.range.start.line != editors.line:
+        return _Asked(editors, editors, "", editors.column)
+    start = to_column(editors.lines[editors.line], popup.range.start.character, ls.encoding)
+    return _Asked(editors, snapshots.insert(editors, popup.text, start, 0), popup.text, start)
+
+
+async def _inline(ls: "OffhandServer", asked: _Asked | None) -> types.InlineCompletionList | None:
+    suggestion = await _answer(ls, asked.snapshot, "inline") if asked is not None else None
+    if asked is None or suggestion is None:
         return None
-    item = convert.inline_item(suggestion, asked, ls.encoding, snapshots.line_ending(asked), selected, start)
+    ending = snapshots.line_ending(asked.editors)
+    item = convert.inline_item(suggestion, asked.editors, ls.encoding, ending, asked.selected, asked.start)
     return types.InlineCompletionList(items=[item])
 
 
 async def _popup(ls: "OffhandServer", snapshot: Snapshot | None) -> types.CompletionList | None:
-    wanted = ls.session.config.popup
-    if snapshot is None or wanted == "never" or (wanted == "auto" and ls.asked_inline):
+    if snapshot is None:
         return None
     suggestion = await _answer(ls, snapshot, "popup")
     if suggestion is None:
@@ -170,7 +210,7 @@ async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggest
     session = ls.session
     trace = Trace(session.next_id(), snapshot.path, snapshot.line + 1, snapshot.column + 1, kind)
     session.traces.append(trace)
-    session.metrics.requests += 1
+    session.metrics.asked()
     task = asyncio.get_running_loop().create_task(complete(session, snapshot, trace))
     session.supersede(snapshot.uri, kind, task)
     try:

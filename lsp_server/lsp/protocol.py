@@ -8,6 +8,8 @@ What differs from pygls 2.1 and why:
 - A request whose params are malformed is answered; pygls leaves the client waiting for ever.
 - Futures of notifications are forgotten once done; pygls keeps each of them (2 KiB a key).
 - No error pops up in the user's editor; it is logged.
+
+And one message that is not LSP's, so that it is decoded and checked like the others.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 from lsprotocol import types
@@ -28,6 +31,18 @@ _DONE = JsonRPCNotification(method="$/done", jsonrpc="2.0", params=None)
 
 #: Requests that are answered with null rather than an error: editors show errors of these as pop-ups.
 _QUIET = {types.TEXT_DOCUMENT_INLINE_COMPLETION, types.TEXT_DOCUMENT_COMPLETION}
+
+#: The cursor was moved without an edit, or the document came to the front.
+CURSOR_MOVED = "offhand/cursor"
+
+
+@dataclass
+class CursorMoved:
+    """The notification ``offhand/cursor``: where the cursor is now."""
+
+    params: types.TextDocumentPositionParams
+    method: str = CURSOR_MOVED
+    jsonrpc: str = "2.0"
 
 
 class Protocol(LanguageServerProtocol):
@@ -48,6 +63,10 @@ class Protocol(LanguageServerProtocol):
                 answer = None if method in _QUIET else error.to_response_error()
                 self._send_response(data["id"], error=answer)
             return _DONE
+
+    def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
+        """What a message is decoded to; ``None`` for one that is not known."""
+        return CursorMoved if method == CURSOR_MOVED else super().get_message_type(method)
 
     def handle_message(self, message: Any) -> None:
         """Dispatch a message. After shutdown a request is refused, as the specification has it; pygls is mute."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -16,7 +17,7 @@ import lsp_server
 from lsp_server.base import log, paths
 from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
-from lsp_server.completion import adaptation, survival, workspace
+from lsp_server.completion import adaptation, cachefile, history, survival, workspace
 from lsp_server.completion.session import Session, spared
 from lsp_server.completion.speculation import working as speculation
 from lsp_server.completion.startup import start_engine, stop_engine
@@ -47,6 +48,9 @@ WITHOUT = "OFFHAND_WITHOUT"
 #: Seconds between looks at what became of accepted texts.
 _LOOK = 10.0
 
+#: Seconds at least between two times that new completions are written down.
+_KEEP = 60.0
+
 
 class OffhandServer(LanguageServer):
     """One editor's server."""
@@ -58,6 +62,10 @@ class OffhandServer(LanguageServer):
         self.session = Session(config, self.warn, self.more)
         self.session.without = spared(os.environ.get(WITHOUT, ""))
         self._memory_of_use = adaptation.Keeper(paths.state_dir() / adaptation.FILE, self.session.adaptation)
+        self._computed_before = cachefile.Keeper(paths.cache_dir() / cachefile.FILE, self.session.cache)
+        if "disk" in self.session.without:
+            self.session.cache.store = None
+        self._history = history.History(paths.state_dir() / history.FOLDER, os.getpid())
         self.asked_inline = False
         self.roots: list[str] = []
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -92,6 +100,8 @@ class OffhandServer(LanguageServer):
         self.spawn(self._watch_editor(params.process_id))
         self.spawn(self._follow_accepted())
         loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, self._computed_before.load)
+        self.session.manners.look()
         self._watch = FileWatch(self.settings.path, lambda: loop.call_soon_threadsafe(self.reconfigure))
         await start_engine(self.session, self.on_state)
         self.roots = convert.roots(params)
@@ -110,7 +120,10 @@ class OffhandServer(LanguageServer):
             self._watch.close()
         if self._saving:
             self._save_traces()
-        await asyncio.get_running_loop().run_in_executor(None, self._memory_of_use.save)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._memory_of_use.save)
+        await loop.run_in_executor(None, self._computed_before.save)
+        await self._keep_counts(at_once=True)
         await workspace.end(self.session)
         await stop_engine(self.session)
 
@@ -127,15 +140,25 @@ class OffhandServer(LanguageServer):
             if not psutil.pid_exists(process_id):
                 logger.warning("the editor is gone")
                 await stop_engine(self.session)
+                await self._keep_counts(at_once=True)
                 os._exit(0)  # the thread that reads stdin may be blocked for ever
 
     async def _follow_accepted(self) -> None:
-        """Learn from what became of accepted texts, and keep what was learnt."""
+        """Learn from what became of accepted texts; keep what was learnt, and what was computed."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_LOOK)
             survival.look(self.session, time.time())
             await loop.run_in_executor(None, self._memory_of_use.save)
+            await loop.run_in_executor(None, self._computed_before.save, _KEEP)
+            await self._keep_counts()
+
+    async def _keep_counts(self, *, at_once: bool = False) -> None:
+        """Keep what was counted for ``offhand stats``."""
+        now = time.time()
+        self._history.add(self.session.metrics.take(), now)
+        save = functools.partial(self._history.save, now, at_once=at_once)
+        await asyncio.get_running_loop().run_in_executor(None, save)
 
     def forget_learnt(self) -> None:
         """Forget what was learnt from accepts, here and on disk."""
@@ -153,6 +176,8 @@ class OffhandServer(LanguageServer):
             self.spawn(self._start_again())
         elif config.workspace != before.workspace:
             self.follow()
+        if config.speculation == "off":
+            self.session.stop_speculation()
         self.on_state()
 
     async def _start_again(self) -> None:

@@ -19,6 +19,9 @@ EDGE_STEP = 8
 #: Characters taken per token of budget. Code in Python averages 3.5 with a 4k vocabulary; the worker cuts exactly.
 CHARACTERS_PER_TOKEN = 3.5
 
+#: The same behind the cursor, where nothing is lost by too much.
+_BEHIND_PER_TOKEN = 5
+
 #: What editors insert by themselves behind the cursor. Leaving it out of the suffix keeps the prompt the same when
 #: an opening bracket brings its closing one along.
 _CLOSERS = re.compile(r"[\s)\]}>\"'`;:,]*")
@@ -46,25 +49,39 @@ def window(lines: Sequence[str], line: int, column: int, prefix_tokens: int, suf
         line, column: the cursor, column in code points.
         prefix_tokens, suffix_tokens: budgets to aim at.
     """
-    head = lines[line][:column]
-    room = int(prefix_tokens * CHARACTERS_PER_TOKEN) - len(head)
+    before, after = reach(prefix_tokens, suffix_tokens)
+    first = edge(lines, line, column, before)
+    prefix = model_text("".join(lines[first:line]) + lines[line][:column])
+    return Window(prefix, behind(lines, line, column, after), first)
+
+
+def reach(prefix_tokens: int, suffix_tokens: int) -> tuple[int, int]:
+    """The most that a window of these budgets shows, in characters: before the cursor, where its line alone is not
+    longer, and behind it, where a line ends then."""
+    return int(prefix_tokens * CHARACTERS_PER_TOKEN), suffix_tokens * _BEHIND_PER_TOKEN
+
+
+def edge(lines: Sequence[str], line: int, column: int, characters: int) -> int:
+    """Line on which a window begins; arguments as for ``window`` and from ``reach``."""
+    room = characters - column
     first = line
     while first > 0 and len(lines[first - 1]) <= room:
         first -= 1
         room -= len(lines[first])
-    if first > 0:
-        first = min(line, -(-first // EDGE_STEP) * EDGE_STEP)
-    prefix = model_text("".join(lines[first:line]) + head)
+    return min(line, -(-first // EDGE_STEP) * EDGE_STEP) if first > 0 else 0
 
-    behind = lines[line][column:]
-    if _CLOSERS.fullmatch(behind):
-        behind = behind[len(behind.rstrip("\r\n")) :]
-    pieces, length, index = [behind], len(behind), line + 1
-    while index < len(lines) and length < suffix_tokens * 5:
+
+def behind(lines: Sequence[str], line: int, column: int, characters: int) -> str:
+    """A window's suffix; arguments as for ``window`` and from ``reach``."""
+    rest = lines[line][column:]
+    if _CLOSERS.fullmatch(rest):
+        rest = rest[len(rest.rstrip("\r\n")) :]
+    pieces, length, index = [rest], len(rest), line + 1
+    while index < len(lines) and length < characters:
         pieces.append(lines[index])
         length += len(lines[index])
         index += 1
-    return Window(prefix, model_text("".join(pieces)), first)
+    return model_text("".join(pieces))
 
 
 def model_text(text: str) -> str:

@@ -8,6 +8,7 @@
 #   tests/e2e/get_debian.sh trixie neovim:nvim hx:hx   # 0.10
 #   tests/e2e/get_debian.sh bookworm neovim:nvim       # 0.7
 #   OFFHAND_EDITORS=.cache/servers tests/e2e/get_debian.sh sid llama.cpp-tools:llama-server
+#   OFFHAND_EDITORS=.cache/browser tests/e2e/get_debian.sh bookworm chromium-headless-shell:chromium-headless-shell
 #
 # Result: .cache/editors/SUITE/bin/PROGRAM, where the tests look for them, and .cache/editors/SUITE/SHA256SUMS, the
 # packages it is made of. A second run does nothing when the programs are there; delete the folder to fetch anew.
@@ -34,7 +35,7 @@ if [ "$missing" = 0 ]; then
 fi
 
 for tool in apt-get apt-cache dpkg; do
-  command -v "$tool" >/dev/null || fail "$tool is not here: this script needs Debian or a derivative. Install the program yourself and set OFFHAND_NVIM or OFFHAND_LLAMA_SERVER."
+  command -v "$tool" >/dev/null || fail "$tool is not here: this script needs Debian or a derivative. Install the program yourself and set OFFHAND_NVIM, OFFHAND_LLAMA_SERVER or OFFHAND_CHROMIUM."
 done
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -r "$keyring" ] || fail "$keyring is not here: install the package debian-archive-keyring."
@@ -74,9 +75,11 @@ apt-get update -qq || fail "the package lists of Debian $suite could not be read
 packages=()
 for wanted in "$@"; do packages+=("${wanted%%:*}"); done
 # The whole closure is taken, libc included, so that nothing of the host's age is mixed in. Lines that begin with a
-# word are packages; a name in <> is virtual. -base packages (debconf and its like) are of no use to a program here.
+# word are packages; a name in <> is virtual. -base packages (debconf and its like) are of no use to a program here, nor
+# are graphics drivers with their compiler, and of the fonts that any of would do one is enough.
 mapfile -t closure < <(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
-  --no-replaces --no-enhances "${packages[@]}" | grep '^[a-z0-9]' | grep -v -e '-base$' -e ':' | sort -u)
+  --no-replaces --no-enhances "${packages[@]}" | grep '^[a-z0-9]' |
+  grep -v -e '-base$' -e ':' -e '^libgl1-mesa-dri$' -e '^libllvm' -e '^fonts-\(croscore\|freefont\|liberation\|texgyre\|urw\)' | sort -u)
 [ "${#closure[@]}" -gt 0 ] || fail "Debian $suite has no package ${packages[*]}."
 say "$suite: fetching ${#closure[@]} packages"
 (cd "$work/debs" && apt-get download -qq "${closure[@]}") || fail "the packages of Debian $suite could not be fetched. Run the script again."
@@ -89,18 +92,29 @@ for wanted in "$@"; do
   program=${wanted#*:}
   found=$(cd "$work/root" && find usr/bin usr/lib usr/libexec -name "$program" -type f -perm -u+x 2>/dev/null | head -n 1 || true)
   [ -n "$found" ] || fail "package ${wanted%%:*} of Debian $suite has no program $program."
-  runtime=
+  runtime= arguments=
   # shellcheck disable=SC2016 # the starter expands it
   [ "$program" = nvim ] && runtime='export VIMRUNTIME="$root/usr/share/nvim/runtime"'
   # Libraries that only this package uses.
   private=
   [ "$program" = llama-server ] && private=":\$root/$libraries/llama"
+  # Chromium starts itself again, and looks for its files where it lies: by what the kernel says, where the loader lies.
+  if [ "$program" = chromium-headless-shell ]; then
+    found=usr/lib/chromium/$program
+    cp -L "$work/root/$loader" "$work/root/usr/lib/chromium/loader"
+    loader=usr/lib/chromium/loader
+    private=":\$root/$libraries/pulseaudio"
+    # shellcheck disable=SC2016 # the starter expands it
+    arguments='--no-zygote --browser-subprocess-path="$root/../bin/chromium-headless-shell"'
+    # shellcheck disable=SC2016 # the starter expands it
+    runtime='export FONTCONFIG_SYSROOT="$root"'
+  fi
   # Suites before the merge of /usr keep the C library in /lib, and Lua's C modules may sit deeper.
   cat > "$work/bin/$program" <<STARTER
 #!/bin/sh
 root=\$(cd "\$(dirname "\$0")/../root" && pwd)
 $runtime
-exec "\$root/$loader" --library-path "\$root/$libraries:\$root/lib/$(uname -m)-linux-gnu$private" "\$root/$found" "\$@"
+exec "\$root/$loader" --library-path "\$root/$libraries:\$root/lib/$(uname -m)-linux-gnu$private" "\$root/$found" $arguments "\$@"
 STARTER
   chmod +x "$work/bin/$program"
 done

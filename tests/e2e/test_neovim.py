@@ -546,6 +546,36 @@ def test_a_second_project_joins_the_same_server(neovim: Session, stub: Stub, tmp
     assert [folder["name"] for folders in added for folder in folders] == [str(tmp_path / "other")]
 
 
+def test_the_server_hears_where_the_cursor_rests(neovim: Session, stub: Stub, tmp_path: Path) -> None:
+    """A move in Normal mode and a file that comes to the front are told, in the server's units; not what is typed, nor
+    where the cursor is in other files."""
+    stub.start(GREETING, text="one = 1\ntwo = '😀' + x\nthree = 3\n")
+    told: list[tuple[str, int, int]] = []
+
+    def heard(name: str, line: int, character: int) -> bool:
+        told[:] = [
+            (Path(at["textDocument"]["uri"]).name, at["position"]["line"], at["position"]["character"])
+            for at in stub.sent("offhand/cursor")
+        ]
+        return told[-1:] == [(name, line, character)]
+
+    wait_for(lambda: heard("a.py", 2, 8), "the place where the file was entered")
+    neovim.keys("kfx")
+    wait_for(lambda: heard("a.py", 1, 13), "the move")
+    before = len(told)
+    neovim.keys("onew = 1<Esc>xgg0")
+    wait_for(lambda: heard("a.py", 0, 0), "the move after the edits")
+    assert len(told) == before + 1
+    neovim.open(tmp_path / "notes.txt")
+    neovim.keys("ihello<Esc>0")
+    neovim.open(tmp_path / "project" / "b.py")
+    wait_for(lambda: heard("b.py", 0, 0), "the other file")
+    neovim.api.command("buffer a.py")
+    wait_for(lambda: heard("a.py", 0, 0), "the first file again")
+    assert {name for name, _, _ in told} == {"a.py", "b.py"}
+    no_complaint(neovim)
+
+
 def test_other_files_are_left_alone(neovim: Session, stub: Stub, tmp_path: Path) -> None:
     """No server, no keys and no requests in a file type that is not asked for."""
     stub.start(GREETING)

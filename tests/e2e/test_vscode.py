@@ -141,6 +141,7 @@ def play(place: Place, scenario: str, text: str = "") -> dict[str, Any]:
             "url": url,
             "file": str(place.folder / "sample.py"),
             "text": text,
+            "notes": str(place.notes),
             "modules": str(TOOLS),
             "chromium": CHROMIUM,
             "pictures": str(pictures),
@@ -208,6 +209,16 @@ def test_menu_toggle_and_reports(place: Place) -> None:
     assert place.told("restartWorker") == [None]
     assert seen["messages"] == []
     assert len(place.told("initializationOptions")) == 2
+
+
+def test_the_server_hears_where_the_cursor_rests(place: Place) -> None:
+    """It is told of the file that is in front at the start and of moves, not of what is typed."""
+    configure(place, {"offhand.command": stub(place)})
+    seen = play(place, "cursor", "one = 1")
+    assert seen["messages"] == []
+    told = place.told("cursor")
+    assert {name for name, _, _ in told} == {"sample.py"}
+    assert [at for _, *at in told if at[0] == 1] == [[1, 0]]
 
 
 def test_one_message_when_the_server_is_missing(place: Place) -> None:

@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 
 import { registerCommands } from "./commands";
+import { CursorWatch } from "./cursor";
 import { createLog } from "./log";
 import { Server } from "./server";
 import { SECTION, decidesWhatStarts } from "./settings";
@@ -19,6 +20,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     log,
     status,
     ...registerCommands(running, log),
+    new CursorWatch(running),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (decidesWhatStarts(change)) void running.restart();
       else if (change.affectsConfiguration(SECTION)) running.sendSettings();

@@ -16,7 +16,7 @@ import {
 
 import { type Program, type Surroundings, locate } from "./locate";
 import { SECTION, serverSettings, wantsMenu } from "./settings";
-import { MORE_NOTIFICATION, STATUS_NOTIFICATION, type Status, type StatusItem } from "./status";
+import { CURSOR_NOTIFICATION, MORE_NOTIFICATION, STATUS_NOTIFICATION, type Status, type StatusItem } from "./status";
 
 /** Languages that the server serves, by VS Code's ids; activationEvents in package.json names the same ones. */
 const LANGUAGES = [
@@ -24,6 +24,8 @@ const LANGUAGES = [
   "cpp", "java", "csharp", "ruby", "php", "lua", "shellscript", "html", "css", "sql", "yaml",
   "toml",
 ];
+
+const SELECTOR = LANGUAGES.flatMap((language) => ["file", "untitled"].map((scheme) => ({ scheme, language })));
 
 /** A server that dies more often than this within the window (ms) is left dead. */
 const MAX_CRASHES = 3;
@@ -74,6 +76,7 @@ export class Server {
         throw new Error(`The Offhand server did not start. ${this.lastWords || String(error)}`);
       });
       this.lastReported = undefined;
+      this.tellCursor();
     } catch (error) {
       if (generation === this.generation) this.report(error instanceof Error ? error.message : String(error));
     }
@@ -107,6 +110,16 @@ export class Server {
     if (!this.client || !this.alive) return;
     const settings = { [SECTION]: this.settings() };
     void this.client.sendNotification(DidChangeConfigurationNotification.type, { settings });
+  }
+
+  /** Tell the server where the cursor of the active editor is, if there is one whose document it serves. */
+  tellCursor(): void {
+    const { client } = this;
+    const editor = vscode.window.activeTextEditor;
+    if (!client || !this.alive || !editor || !vscode.languages.match(SELECTOR, editor.document)) return;
+    if (editor.selections.length > 1 || !editor.selection.isEmpty) return;
+    const place = client.code2ProtocolConverter.asTextDocumentPositionParams(editor.document, editor.selection.active);
+    client.sendNotification(CURSOR_NOTIFICATION, place).catch((error) => this.log.debug(String(error)));
   }
 
   /** Show a failure: in the status bar and the log always, as a message only if it is not the one shown last. */
@@ -144,9 +157,7 @@ export class Server {
     this.told = {};
     this.lastWords = "";
     const options: LanguageClientOptions = {
-      documentSelector: LANGUAGES.flatMap((language) =>
-        ["file", "untitled"].map((scheme) => ({ scheme, language })),
-      ),
+      documentSelector: SELECTOR,
       initializationOptions: () => this.settings(),
       outputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,

@@ -14,6 +14,9 @@ export const STATUS_NOTIFICATION = "offhand/status";
 /** The server's notification that the suggestion which is shown has got more lines. */
 export const MORE_NOTIFICATION = "offhand/more";
 
+/** The client's notification that the cursor was moved without an edit, or that a document has come to the front. */
+export const CURSOR_NOTIFICATION = "offhand/cursor";
+
 const ICONS: Record<Status["state"], string> = {
   starting: "$(loading~spin)",
   loading: "$(loading~spin)",

@@ -78,6 +78,11 @@ class Ahead:
         self.cursors: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self.timer: asyncio.TimerHandle | None = None
 
+    @property
+    def working(self) -> bool:
+        """Whether anything is computed now."""
+        return self.task is not None and not self.task.done()
+
     def note(self, target: Target, outcome: Outcome) -> None:
         """Remember what came of a target."""
         self.outcomes[target.key] = outcome

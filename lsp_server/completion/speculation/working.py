@@ -67,7 +67,7 @@ def _at_rest(session: Session, uri: str) -> None:
 def _go_on(session: Session) -> None:
     """Begin, or go on with what is still of use."""
     ahead = session.ahead
-    if ahead.task is not None and not ahead.task.done():
+    if ahead.working:
         if ahead.target is not None and any(ahead.target.key == target.key for target in _targets(session)):
             return
         ahead.stop()
@@ -92,9 +92,7 @@ def _next(session: Session) -> Target | None:
 
 
 def _targets(session: Session) -> list[Target]:
-    ahead, level = session.ahead, session.manners.level()
-    if session.config.engine == "http" and level != "off":
-        level = "low"  # a team shares the server
+    ahead, level = session.ahead, session.may_work_ahead()
     question = ahead.question
     if level == "off" or question is None:
         return []

@@ -1,5 +1,5 @@
 // Plays one scenario in a running workbench, as a user would, and prints what was seen as one JSON object.
-// Usage: driver.mjs '{"scenario", "url", "file", "modules", "chromium", "pictures", "text"}'; test_vscode.py judges.
+// Usage: driver.mjs '{"scenario", "url", "file", "notes", "modules", "chromium", "pictures", "text"}'; test_vscode.py judges.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -122,6 +122,28 @@ const scenarios = {
     await until("the server to be gone", state, (label) => label !== "Offhand: ready");
     await until("the server to be back", state, (label) => label === "Offhand: ready");
     seen.ghost = await typeAndSeeGhost(task.text, "ghost");
+    seen.messages = await messages();
+  },
+
+  // The cursor goes to the end, writes there, and goes to the beginning; the stub notes what it is told.
+  async cursor() {
+    const told = () => readFileSync(task.notes, "utf8").trim().split("\n").map((line) => JSON.parse(line)).filter(({ event }) => event === "cursor");
+    const isAt = (line, character) => (notes) => {
+      const [, lastLine, lastCharacter] = notes.at(-1)?.value ?? [];
+      return lastLine === line && lastCharacter === character;
+    };
+    await open();
+    await until("the server to be ready", state, (label) => label === "Offhand: ready");
+    await until("the place at the start", told, isAt(0, 0));
+    await page.locator(".monaco-editor .view-lines").first().click();
+    await page.keyboard.press("Control+End");
+    await until("the end", told, isAt(1, 0));
+    await page.keyboard.type(task.text, { delay: 30 });
+    await page.waitForTimeout(1_000);
+    await page.keyboard.press("Control+Home");
+    await until("the beginning", told, isAt(0, 0));
+    for (let count = 0; count < 3; count++) await page.keyboard.press("ArrowRight");
+    await until("some places further on", told, isAt(0, 3));
     seen.messages = await messages();
   },
 

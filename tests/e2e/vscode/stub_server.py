@@ -72,6 +72,11 @@ async def menu(_: types.CompletionParams) -> None:
     note("completion", None)
 
 
+@server.feature("offhand/cursor")
+async def cursor(params: Any) -> None:
+    note("cursor", [Path(params.textDocument.uri).name, params.position.line, params.position.character])
+
+
 @server.command("offhand.accepted")
 async def accepted(id: int) -> None:
     note("accepted", id)

@@ -321,6 +321,14 @@ function M.request(client, method, params, buf, handler)
   return ok and sent and id or nil
 end
 
+--- Sends a notification about a buffer. Never throws either.
+function M.notify(client, method, params, buf)
+  pcall(function()
+    report_changes(client, buf)
+    call(client, 'notify', method, params)
+  end)
+end
+
 ---@param client table
 ---@param request_id integer
 function M.cancel(client, request_id)

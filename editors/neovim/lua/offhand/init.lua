@@ -1,5 +1,6 @@
 -- Offhand in Neovim: what users call. See :help offhand.
 local client = require('offhand.client')
+local cursor = require('offhand.cursor')
 local ghost = require('offhand.ghost')
 local keys = require('offhand.keys')
 local options = require('offhand.options')
@@ -52,7 +53,11 @@ function M.setup(given)
   for _, warning in ipairs(warnings) do
     client.say(warning, vim.log.levels.WARN)
   end
-  client.configure(chosen, { attached = ghost.guard(map_keys), down = ghost.dismiss, more = ghost.more })
+  local function attached(buf)
+    map_keys(buf)
+    cursor.rest()
+  end
+  client.configure(chosen, { attached = ghost.guard(attached), down = ghost.dismiss, more = ghost.more })
   for action, sequence in pairs(actions) do
     api.nvim_set_keymap('i', plug(action), sequence, { noremap = true, silent = true })
   end
@@ -77,6 +82,7 @@ function M.setup(given)
     end),
   })
   ghost.watch(chosen.debounce_ms)
+  cursor.watch()
   for _, buf in ipairs(api.nvim_list_bufs()) do
     consider(buf)
   end

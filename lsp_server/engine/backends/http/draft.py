@@ -98,7 +98,7 @@ class Draft:
         left = typed[len(self._spelled) :]
         share, others = min(token.logprob, 0.0), dict(token.others)
         if left and token.spelling in others:
-            share -= _together([logprob for one, logprob in others.items() if one and _agree(one, left)])
+            share -= _together([logprob for one, logprob in others.items() if one and stops.agree(one, left)])
         elif left and len(token.spelling) <= len(left):
             share = 0.0  # hardly likely by itself, but what was typed leaves no choice
         self._spelled += token.spelling
@@ -110,7 +110,3 @@ def _together(logprobs: Sequence[float]) -> float:
     """The log-probability that one of some things happens; there is one at least."""
     most = max(logprobs)
     return most + math.log(sum(math.exp(one - most) for one in logprobs))
-
-
-def _agree(one: bytes, other: bytes) -> bool:
-    return one.startswith(other) or other.startswith(one)

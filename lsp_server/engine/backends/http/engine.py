@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from lsp_server.base.config import Http
+from lsp_server.engine import stops
 from lsp_server.engine.backends.http import llama_server, ollama, openai
 from lsp_server.engine.backends.http.connection import Connection, Unanswered
 from lsp_server.engine.backends.http.dialect import Dialect, Greeting
@@ -115,19 +116,21 @@ class HttpEngine:
         *,
         deadline: float,
         cancelled: Callable[[], bool],
+        typed: Callable[[], str] = lambda: "",
         on_partial: Callable[[Partial], None],
     ) -> Finished:
         """See ``TextEngine.complete``."""
         trouble = self._patience.trouble()
         if trouble is not None:
             return Finished(request.id, "", "end", trouble=trouble)
-        return self._loop.run_until_complete(self._complete(request, deadline, cancelled, on_partial))
+        return self._loop.run_until_complete(self._complete(request, deadline, cancelled, typed, on_partial))
 
     async def _complete(
         self,
         request: Complete,
         deadline: float,
         cancelled: Callable[[], bool],
+        typed: Callable[[], str],
         on_partial: Callable[[Partial], None],
     ) -> Finished:
         self._draft, started = None, time.monotonic()
@@ -135,7 +138,7 @@ class HttpEngine:
         early: FinishReason | None = None
         while early is None and not writing.done():
             await asyncio.wait({writing}, timeout=min(_LOOK_S, max(deadline - time.monotonic(), 0)))
-            if cancelled():
+            if cancelled() or not self._agrees(typed()):
                 early = "cancelled"
             elif time.monotonic() >= deadline:
                 early = "deadline"
@@ -148,6 +151,10 @@ class HttpEngine:
         writing.cancel()
         await asyncio.wait({writing}, timeout=_CLOSING_S)
         return self._early(request, early, started)
+
+    def _agrees(self, typed: str) -> bool:
+        """Whether what is written so far goes where typing goes."""
+        return self._draft is None or stops.agree(self._draft.text, typed)
 
     def _early(self, request: Complete, reason: FinishReason | None, started: float) -> Finished:
         """What there is of a request that was given up."""
