@@ -9,7 +9,7 @@ import logging
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,18 +17,16 @@ import msgspec
 import pytest
 from lsprotocol import types
 from typist import Page, Typist
-from understudy import MARK, Stage, Writing, key_of, now
+from understudy import MARK, Question, Stage, Writing, now
 from virtual_time import VirtualLoop, run
 
 from lsp_server.base import child
-from lsp_server.base.parts import Part
 from lsp_server.base.text import split_lines
 from lsp_server.base.uri import path_of
 from lsp_server.completion import asking, snapshot as snapshots, startup
 from lsp_server.completion.gather import NOTHING
 from lsp_server.completion.look import View, look
 from lsp_server.context.languages import Grammars
-from lsp_server.engine.messages import Stop
 from lsp_server.lsp.server import OffhandServer
 from lsp_server.workspace.documents import Document
 
@@ -64,7 +62,7 @@ def main(argument: str) -> Any:
 LONG = "".join(
     f"def function_{n}(first, second):\n    result = first + second * {n}  # \u00e9\U0001f600\n"
     f"    if result > {n}:\n        return None\n    return result\n\n\n"
-    for n in range(70)
+    for n in range(32)
 )
 
 SCRIPT = "function go(a, b) {\n    if (a) {\n        return b;\n    }\n    return [a, b];\n}\n\nlet x = go(1, 2);\n"
@@ -147,6 +145,7 @@ class Replay:
         self.asked: dict[asyncio.Task[None], Asked] = {}
         self.settings: dict[str, Any] = {}
         self.step = 0
+        self.last = 0  # suggestion that was shown
         self.slowest = 0.0
         self.grammars = Grammars()
         self.server: Server
@@ -164,17 +163,18 @@ class Replay:
 
     async def start(self) -> None:
         self.server = Server(self.seen)
-        self.server.session.without = frozenset() if self.filters else frozenset({"filters"})
+        self.server.session.without = frozenset({"manners"} if self.filters else {"filters", "manners"})
         self.server.session.grammars = self.grammars  # reading them again would take long
-        cast("Any", self.server.session.manners).level = lambda: "eager"
         cast("Any", self.server.session.rhythm).pause = lambda: self.chance.choice((0.0, 0.0, 0.0, 0.1))
         self.configure()
+        self.loop.run_in_executor(None, cast("Any", self.server)._computed_before.load)
         self.server.spawn(startup.start_engine(self.server.session, self.server.on_state))
         for page in self.open:
             self.tell(types.TEXT_DOCUMENT_DID_OPEN, page.open(page.text, page.version))
 
     def configure(self) -> None:
-        settings = {"engine": "fake", "popup": "always", "comments": True, **self.settings}
+        settings = {"engine": "fake", "popup": "always", "comments": True, "speculation": "eager"}
+        settings |= self.settings
         self.tell(
             types.WORKSPACE_DID_CHANGE_CONFIGURATION, types.DidChangeConfigurationParams({"offhand": settings})
         )
@@ -183,9 +183,8 @@ class Replay:
         for task in list(self.asked):
             task.cancel()
         await self.server.end()
-        session = self.server.session
-        self.seen.update({f"from {source}": n for source, n in session.metrics.answered_from.items()})
-        self.seen["speculated"] += sum(n for kind, n in session.metrics.runs.items() if kind != "asked")
+        counts = self.server.session.metrics.counts
+        self.seen.update({f"computed for {kind}": n for kind, n in counts.computed.items()})
 
     async def settle(self) -> None:
         """Everything comes to its end."""
@@ -254,7 +253,7 @@ class Replay:
             self.seen["opened"] += 1
         moved = self.server.protocol.fm.features.get("offhand/cursor")
         if moved is not None:
-            moved({"textDocument": {"uri": page.uri}, "position": page.here()})
+            moved(types.TextDocumentPositionParams(types.TextDocumentIdentifier(page.uri), page.here()))
 
     def foresee(self, page: Page) -> None:
         """The typist knows what is being written."""
@@ -269,7 +268,7 @@ class Replay:
         self.change(self.typist.accept(page, shown))
         self.seen["accepted"] += 1
         if self.chance.random() < 0.5:
-            self.server.protocol.fm.commands["offhand.accepted"](self.seen["last id"])
+            self.server.protocol.fm.commands["offhand.accepted"](self.last)
 
     async def upset(self) -> None:
         """What happens seldom."""
@@ -384,43 +383,52 @@ class Replay:
         shown = text[len(before + asked.selected) :]
         if not self.filters and end != asked.cursor:
             return f"it takes away {page.text[asked.cursor : end]!r}"
-        self.seen["last id"] = item.command.arguments[0]
+        self.last = item.command.arguments[0]
+        self.seen["from " + next(one.source for one in self.server.session.traces if one.id == self.last)] += 1
         if not asked.selected and asked.page is self.page:
             page.guide = shown
         return self.origin(asked, shown)
 
     def origin(self, asked: Asked, shown: str) -> str:
         """Look for what was written for the text as it was before something of it was typed."""
-        text = asked.text[: asked.cursor] + asked.selected
-        marks = list(MARK.finditer(shown))
-        if marks:
-            key, _, alternative = marks[-1].groups()
-            whole = self.stage.library.text(key, int(alternative))
-            end = whole.index(marks[-1].group()) + len(marks[-1].group())
-            if self.filters:
-                return ""
-            if whole[:end][-len(shown) :] != shown:
-                return f"{shown!r} is no part of what was written: {whole!r}"
-            typed = whole[: end - len(shown)]
-            tries: Iterator[int] = iter((len(typed),))
+        text, behind, library = asked.text[: asked.cursor] + asked.selected, asked.text[asked.cursor :], self.stage.library
+        tail = model_text(text)[-BACK:]  # a mark may have been begun there
+        mark = next((one for one in MARK.finditer(tail + shown) if one.end() > len(tail)), None)
+        if mark is None:  # the end of a text that was cut off
+            lengths: Sequence[int] = range(BACK + 1)
         else:
-            key, tries = "", iter(range(BACK + 1))
-        for length in tries:
-            state = _without(text, length)
-            if state is None or length > BACK:
+            key, _, alternative = mark.groups()
+            whole = library.text(key, int(alternative))
+            start = whole.index(mark.group()) - (mark.start() - len(tail))
+            if not self.filters and (start < 0 or whole[start : start + len(shown)] != shown):
+                return f"{shown!r} is no part of what was written: {whole!r}"
+            lengths = [start]
+        why = ""
+        for length in lengths:
+            state = _without(text, length) if 0 <= length <= BACK else None
+            if state is None:
                 break
             before, typed = state
-            here, parts, stop = self.question(asked, before, asked.text[asked.cursor :])
-            writing = self.stage.library.writings.get(here)
-            if writing is not None and _explains(writing, typed + shown):
-                self.seen[f"typed {'nothing' if not typed else 'a part'}"] += 1
-                if not writing.sure and not asked.invoked:
-                    return f"nobody is sure of {shown!r}"
-                return ""
-        why = self.stage.library.differences(key, parts, stop) if key else ""
+            question = self.question(asked, before, behind)
+            for key in [question.key, *library.alike(question)] if mark is None else [key]:
+                same = key == question.key or library.differs_in_edge(key, question, model_text(before))
+                origin = library.origins.get(key)
+                if not same:
+                    why = library.differences(key, question)
+                elif origin is not None and any(one.whole.startswith(typed + shown) for one in origin.writing.texts):
+                    self.seen["typed of it: " + ("nothing" if not typed else "a part")] += 1
+                    self.seen["other edge"] += key != question.key
+                    return self.extent(asked, key, origin.writing, typed + shown)
         return f"{shown!r} was not written for this place: {why}"
 
-    def question(self, asked: Asked, before: str, behind: str) -> tuple[str, Sequence[Part], Stop]:
+    def extent(self, asked: Asked, key: str, writing: Writing, text: str) -> str:
+        """What is wrong with how much is shown of a text."""
+        if not writing.sure and not asked.invoked:
+            return f"nobody is sure of {text!r}"
+        ends = any(one.whole == text or one.whole.startswith(text + "\n") for one in writing.texts)
+        return "" if ends or key in self.stage.library.cut else f"{text!r} ends in the middle of a line"
+
+    def question(self, asked: Asked, before: str, behind: str) -> Question:
         """What a worker would be asked at this place, from scratch."""
         session, page = self.server.session, asked.page
         assert session.model is not None
@@ -432,17 +440,12 @@ class Replay:
         manifest = session.model.manifest
         prompt = asking.prompt_of(manifest, asking.capacity_of(manifest), view, NOTHING, "")
         stop = cast("Any", asking)._stop(session, view)[0]
-        familiar = session.familiar(view.context.language)
-        return key_of(prompt.parts, stop, familiar, manifest.model.sha256), prompt.parts, stop
+        return Question(prompt.parts, stop, session.familiar(view.context.language), manifest.model.sha256)
 
 
 def _span(item: types.CompletionItem) -> types.Range:
     edit = item.text_edit
     return edit.range if isinstance(edit, types.TextEdit) else cast("Any", edit).insert
-
-
-def _explains(writing: Writing, text: str) -> bool:
-    return any(one.whole.startswith(text) for one in writing.texts)
 
 
 def _without(text: str, length: int) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import blake2b
 from os.path import commonprefix
 from typing import Any
@@ -53,16 +53,55 @@ class Writing(msgspec.Struct, frozen=True):
     sure: bool
 
 
-def key_of(parts: Sequence[Part], stop: Stop, familiar: bool, model: str) -> str:
-    """All that an answer depends on, in one word."""
-    asked = msgspec.msgpack.encode((parts, stop, familiar, model))
-    number = int.from_bytes(blake2b(asked, digest_size=8).digest(), "big")
-    digits = "0123456789abcdefghijklmnopqrstuv"
-    return "".join(digits[number >> 5 * place & 31] for place in range(13))
+class Question(msgspec.Struct, frozen=True):
+    """All that an answer depends on.
+
+    Attributes:
+        model: digest of its file.
+    """
+
+    parts: tuple[Part, ...]
+    stop: Stop
+    familiar: bool
+    model: str
+
+    @property
+    def key(self) -> str:
+        """Of the whole, in one word."""
+        return _digest(self)
+
+    @property
+    def prefix(self) -> str:
+        """The text before the cursor, from the window's edge on."""
+        return self.parts[-1].text
+
+    @property
+    def rest(self) -> str:
+        """Of all but that text, in one word."""
+        last = msgspec.structs.replace(self.parts[-1], text="")
+        return _digest(msgspec.structs.replace(self, parts=(*self.parts[:-1], last)))
+
+
+def _digest(value: Any) -> str:
+    number = int.from_bytes(blake2b(msgspec.msgpack.encode(value), digest_size=8).digest(), "big")
+    return "".join("0123456789abcdefghijklmnopqrstuv"[number >> 5 * place & 31] for place in range(13))
 
 
 #: Prompts that are kept, so that a difference can be shown.
 _KEPT = 2_000
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What was written for a question, and so much of the question that others can be compared with it.
+
+    Attributes:
+        rest, edge, prefix: see ``Question``; of its text before the cursor the length and the digest.
+    """
+
+    writing: Writing
+    rest: str
+    edge: int
+    prefix: str
 
 
 class Library:
@@ -70,38 +109,67 @@ class Library:
 
     Attributes:
         asked: by key, the newest last; not all of it.
+        cut: texts by their keys that were not written to their end.
     """
 
     def __init__(self) -> None:
-        self.writings: dict[str, Writing] = {}
-        self.asked: OrderedDict[str, tuple[Sequence[Part], Stop]] = OrderedDict()
+        self.origins: dict[str, Origin] = {}
+        self._alike: dict[str, list[str]] = {}
+        self.asked: OrderedDict[str, Question] = OrderedDict()
+        self.cut: set[str] = set()
 
-    def write(self, key: str, parts: Sequence[Part], stop: Stop) -> Writing:
-        """What is written for a prompt; always the same."""
-        self.asked[key] = parts, stop
+    def write(self, question: Question) -> tuple[str, Writing]:
+        """What is written for a question, always the same; and its key."""
+        key = question.key
+        self.asked[key] = question
         while len(self.asked) > _KEPT:
             self.asked.popitem(last=False)
-        writing = self.writings.get(key)
-        if writing is None:
-            writing = self.writings[key] = _compose(key, parts[-1].text if parts else "", stop)
-        return writing
-
-    def differences(self, key: str, parts: Sequence[Part], stop: Stop) -> str:
-        """In what another question differs from one that was asked."""
-        if key not in self.asked:
-            return "it was asked long ago"
-        others, other_stop = self.asked[key]
-        found = [f"{other_stop} became {stop}"] if stop != other_stop else []
-        found += [f"{len(others)} parts became {len(parts)}"] if len(others) != len(parts) else []
-        for other, part in zip(others, parts, strict=False):
-            if other != part:
-                same = len(commonprefix((other.text, part.text)))
-                one, two = (f"{text[max(0, same - 20) : same + 40]!r}" for text in (other.text, part.text))
-                found.append(f"{one} became {two} at {same} of {len(part.text)}, limits {other.limit}, {part.limit}")
-        return "; ".join(found) or "nothing in the prompt"
+        origin = self.origins.get(key)
+        if origin is None:
+            prefix = question.prefix
+            writing = _compose(key, prefix, question.stop)
+            origin = self.origins[key] = Origin(writing, question.rest, len(prefix), _digest(prefix))
+            self._alike.setdefault(origin.rest, []).append(key)
+        return key, origin.writing
 
     def text(self, key: str, alternative: int) -> str:
-        return self.writings[key].texts[alternative].whole
+        return self.origins[key].writing.texts[alternative].whole
+
+    def alike(self, question: Question) -> list[str]:
+        """The keys of questions that are the same but for the text before the cursor."""
+        return self._alike.get(question.rest, [])
+
+    def differs_in_edge(self, key: str, question: Question, before: str) -> bool:
+        """Whether another question was the same, but that its window began at another line.
+
+        Args:
+            before: the document's text up to the cursor.
+        """
+        origin = self.origins[key]
+        return (
+            origin.rest == question.rest
+            and len(before) >= origin.edge
+            and origin.prefix == _digest(before[len(before) - origin.edge :])
+        )
+
+    def differences(self, key: str, question: Question) -> str:
+        """In what another question differs from one that was asked, for people."""
+        if key not in self.asked:
+            return "it was asked long ago"
+        other = self.asked[key]
+        found = [
+            f"{getattr(other, name)} became {getattr(question, name)}"
+            for name in ("stop", "familiar", "model")
+            if getattr(other, name) != getattr(question, name)
+        ]
+        if len(other.parts) != len(question.parts):
+            return f"{other.parts} became {question.parts}"
+        for one, two in zip(other.parts, question.parts, strict=True):
+            if one != two:
+                same = len(commonprefix((one.text, two.text)))
+                old, new = (f"{text[max(0, same - 20) : same + 40]!r}" for text in (one.text, two.text))
+                found.append(f"{old} became {new} at {same} of {len(two.text)}, limits {one.limit}, {two.limit}")
+        return "; ".join(found)
 
 
 def _compose(key: str, before: str, stop: Stop) -> Writing:
@@ -138,7 +206,7 @@ def _text(
     return Text(tuple(tokens))
 
 
-class _Request:
+class Request:
     """One that was asked, until it is answered."""
 
     def __init__(self, asked: messages.Complete, writing: Writing, deadline: float, key: str) -> None:
@@ -197,8 +265,8 @@ class Understudy:
         self.exit_code = 0
         self.model = ""
         self._loaded = False
-        self._waiting: deque[_Request | messages.Fit] = deque()
-        self.running: _Request | None = None
+        self._waiting: deque[Request | messages.Fit] = deque()
+        self.running: Request | None = None
         self._last_in = self._last_out = 0.0
 
     # --- the pipe
@@ -230,9 +298,9 @@ class Understudy:
 
     # --- the worker
 
-    def requests(self) -> list[_Request]:
+    def requests(self) -> list[Request]:
         """All that are asked, also those that wait."""
-        waiting = [one for one in self._waiting if isinstance(one, _Request)]
+        waiting = [one for one in self._waiting if isinstance(one, Request)]
         return ([self.running] if self.running else []) + waiting
 
     def _hear(self, message: Any) -> None:
@@ -243,12 +311,12 @@ class Understudy:
             self._say(messages.Learnt(0, 0, 0))
             self._loop.call_later(self._chance.choice((0.01, 0.2, 1.5)), self._is_loaded)
         elif isinstance(message, messages.Complete):
-            key = key_of(message.parts, message.stop, message.familiar, self.model)
-            writing = self._stage.library.write(key, message.parts, message.stop)
+            question = Question(message.parts, message.stop, message.familiar, self.model)
+            key, writing = self._stage.library.write(question)
             deadline = self._loop.time() + message.deadline_ms / 1000
             self._stage.asked += not message.speculative
             self._stage.ahead += message.speculative
-            self._take(_Request(message, writing, deadline, key))
+            self._take(Request(message, writing, deadline, key))
         elif isinstance(message, messages.Fit):
             self._take(message)
         else:
@@ -258,14 +326,14 @@ class Understudy:
         for request in self.requests():
             if isinstance(message, messages.Cancel) and message.id == request.asked.id:
                 request.cancelled = True
-            elif type(message).__name__ == "Typed" and message.id == request.asked.id:
+            elif isinstance(message, messages.Typed) and message.id == request.asked.id:
                 request.typed = message.text
 
     def _is_loaded(self) -> None:
         self._loaded = True
         self._say(messages.Loaded("fake", 4096, 1024, 0, 1.0))
 
-    def _take(self, one: "_Request | messages.Fit") -> None:
+    def _take(self, one: "Request | messages.Fit") -> None:
         self._waiting.append(one)
         if self.running is None and len(self._waiting) == 1:
             self._next()
@@ -280,7 +348,7 @@ class Understudy:
             self._loop.call_later(self._chance.choice((0.002, 0.02, 0.08, 0.25)), self._read, one)
             return
 
-    def _read(self, request: _Request) -> None:
+    def _read(self, request: Request) -> None:
         """The prompt is evaluated."""
         if self.ended.done():
             return
@@ -297,7 +365,7 @@ class Understudy:
             pace = self._chance.choice((0.001, 0.005, 0.02, 0.02, 0.06))
             self._write(request, deaf, pace)
 
-    def _write(self, request: _Request, deaf: int, pace: float) -> None:
+    def _write(self, request: Request, deaf: int, pace: float) -> None:
         """One token, and so on."""
         if self.ended.done():
             return
@@ -316,11 +384,14 @@ class Understudy:
             request.tokens += 1
             self._loop.call_later(pace, self._write, request, deaf - request.disagrees(), pace)
 
-    def _finish(self, request: _Request, reason: messages.FinishReason, error: str = "") -> None:
+    def _finish(self, request: Request, reason: messages.FinishReason, error: str = "") -> None:
         whole = reason in ("end", "line", "block") and not error
         texts = request.writing.texts
         others = [Written(text.whole, _all_steps(request, text)) for text in texts[1:]] if whole else []
+        branches = _branches(request) if whole else ()
         self._stage.tokens += request.tokens
+        if reason in ("length", "deadline"):
+            self._stage.library.cut.add(request.key)
         self._say(
             messages.Finished(
                 request.asked.id,
@@ -333,6 +404,7 @@ class Understudy:
                 tokens=request.tokens,
                 error=error,
                 cpu_ms=5.0,
+                branches=branches,
             )
         )
         self.running = None
@@ -345,11 +417,18 @@ def _fitted(fit: messages.Fit) -> messages.Fitted:
     return messages.Fitted(fit.id, texts, tuple(len(text) // 4 + 1 for text in texts))
 
 
-def _steps(request: _Request, _alternative: int) -> tuple[Step, ...]:
+def _branches(request: Request) -> tuple[tuple[str, float], ...]:
+    """Texts that part from what was written, the likeliest first."""
+    chance, text = random.Random(request.key), request.writing.texts[0].whole
+    ends = sorted(chance.randrange(len(text)) for _ in range(chance.choice((0, 1, 3)))) if text else []
+    return tuple((text[:end] + "q", 0.3 / (1 + number)) for number, end in enumerate(ends))
+
+
+def _steps(request: Request, _alternative: int) -> tuple[Step, ...]:
     return _all_steps(request, Text(request.writing.texts[0].tokens[: request.tokens]))
 
 
-def _all_steps(request: _Request, text: Text) -> tuple[Step, ...]:
+def _all_steps(request: Request, text: Text) -> tuple[Step, ...]:
     logprob = -0.005 if request.writing.sure else -8.0
     steps, length = [], 0
     for token in text.tokens:
