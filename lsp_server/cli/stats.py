@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from lsp_server.base import atomic
     from lsp_server.bench import usage
+    from lsp_server.bench.page.words import many
     from lsp_server.bench.usage_page import summary, usage_page
     from lsp_server.completion import history
 
@@ -51,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"by": span.by, "total": told, "slices": slices}))
         return 0
     if not span.slices:
-        print(f"Nothing was counted in the last {arguments.days} days: use Offhand in an editor for a while.")
+        print(
+            f"Nothing was counted in the last {many(arguments.days, 'day')}: use Offhand in an editor for a while."
+        )
         return 0
     path: Path = arguments.output or paths.state_dir() / "stats.html"
     try:
