@@ -143,7 +143,7 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     page = (tmp_path / "new" / "page.html").read_text("utf-8")
     assert f"<em>{told['suggestions']:,}</em> suggestions" in page
     run(capsys)
-    assert (folder.parent / "stats.html").exists()
+    assert (folder / "stats.html").exists()
 
 
 def test_the_page_opens(
@@ -157,7 +157,7 @@ def test_the_page_opens(
     history.add(Counts(requests=1), time.time())
     history.save(time.time(), at_once=True)
     run(capsys, "--open")
-    assert opened == [(folder.parent / "stats.html").as_uri()]
+    assert opened == [(folder / "stats.html").as_uri()]
 
 
 def test_wrong_usage(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,8 +172,9 @@ def test_wrong_usage(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_reset_forgets_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """``offhand reset`` removes what was counted, and says so."""
+    """``offhand reset`` removes what was counted, the page too, and says so."""
     live(folder, time.time(), 5, keys=20)
+    run(capsys)
     assert main(["reset"]) == 0
     assert "Removed what was counted over time" in capsys.readouterr().out
     assert not list(folder.iterdir())
