@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.base.config import Config
+from lsp_server.base.metrics import OfLanguage
 from lsp_server.completion import acceptance, survival
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.session import Session
@@ -236,6 +237,30 @@ def test_the_gate_moves() -> None:
     assert (outcomes(session), session.standing) == ({}, [])
 
 
+def test_what_is_counted() -> None:
+    """Characters by how they came, endings whether or not they are learnt from, and looks at what was accepted."""
+    session = start("x = \n\n", "first(value)", 0, 4)
+    edit(session, Change("first(value)", (0, 4), (0, 4)))
+    write(session, "y = ", 1, 0)
+    show(session, "two", 1, 4, 8)
+    edit(session, Change("tw", (1, 4), (1, 4)))
+    show(session, "o", 1, 6, 9)
+    write(session, "i", 1, 6)
+    survival.look(session, NOW + 31)
+    edit(session, Change("", (0, 4), (0, 16)))
+    survival.look(session, NOW + 130)
+    counted = session.metrics.counts
+    assert (counted.suggestions, counted.shown, counted.parts) == (2, 3, 1)
+    assert (counted.accepted, counted.partly, counted.rejected) == (1, 1, 0)
+    assert (counted.accepted_characters, counted.written_characters, counted.keys) == (14, 19, 6)
+    assert counted.languages == {"python": OfLanguage(2, 2, 14, 19)}
+    assert (counted.looked, counted.stood) == ({30: 1, 120: 1, 600: 1}, {30: 1})
+    session = start("x = \n", "first(value)", 0, 4)
+    session.config = Config(adapt=False)
+    write(session, "g", 0, 4)
+    assert session.metrics.counts.rejected == 1
+
+
 #: What an editor may do: show, type, delete, open a line, accept, replace everything, close and open.
 STEPS = st.lists(
     st.tuples(
@@ -273,7 +298,10 @@ def test_whatever_an_editor_does(steps: list[tuple[str, int, int, str]]) -> None
             edit(session, Change(added, (line, column), end))
     counts = session.adaptation.counts
     assert counts.accepted + counts.typed + counts.rejected + counts.ignored <= shows
-    assert counts.survived + counts.lost <= session.metrics.counts.accepted <= shows
+    counted = session.metrics.counts
+    assert counts.survived + counts.lost <= counted.accepted <= counted.suggestions <= counted.shown == shows
+    assert counted.partly + counted.typed + counted.rejected + counted.ignored <= counted.suggestions
+    assert all(counted.stood.get(after, 0) <= looked for after, looked in counted.looked.items())
     acceptance.closing(session, URI, NOW)
     assert session.standing == []
 

@@ -282,7 +282,7 @@ def test_usage(tmp_path: Path) -> None:
     out = offhand(tmp_path, "--help")
     assert all(
         command in out
-        for command in ("serve", "complete", "demo", "doctor", "models", "why", "reset", "bench")
+        for command in ("serve", "complete", "demo", "doctor", "models", "why", "stats", "reset", "bench")
     )
     offhand(tmp_path, "no-such-command", status=2)
     assert re.fullmatch(r"offhand \d+\.\d+\.\d+\n", offhand(tmp_path, "--version"))

@@ -50,7 +50,7 @@ async def test_a_newer_question_takes_over_what_agrees() -> None:
     found = flights.find(place("ab"))
     assert found == (writing.flight, "b")
     second = asyncio.create_task(writing.flight.lands(5))
-    await asyncio.sleep(0.1)  # longer than anybody waits for a new one who wants it
+    await asyncio.sleep(0.2)  # longer than anybody waits for a new one who wants it
     assert writing.said == ["b"]
     assert not writing.ended
     writing.end.set()
@@ -93,7 +93,7 @@ async def test_nobody_wants_it_any_more() -> None:
     waiting = asyncio.create_task(writing.flight.lands(5))
     await asyncio.sleep(0)
     waiting.cancel()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)
     assert writing.ended
 
 
@@ -122,7 +122,7 @@ async def test_a_block_that_takes_long_is_shown_in_part() -> None:
     await asyncio.sleep(0)
     writing.flight.so_far((Candidate("b"),))
     assert await waiting == (Candidate("b"),)
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)
     assert writing.flight.running
     assert writing.flight.partly
     writing.end.set()

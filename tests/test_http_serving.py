@@ -161,9 +161,10 @@ class Ear:
 
     def __init__(self) -> None:
         self.asked: tuple[Any, ...] = ()
+        self.infill: Any = None
 
-    async def complete(self, *arguments: Any) -> Finished:
-        self.asked = arguments
+    async def complete(self, *arguments: Any, infill: Any, **_named: Any) -> Finished:
+        self.asked, self.infill = arguments, infill
         return Finished(1, "x", "line")
 
     def remember(self, document: str, pieces: tuple[str, ...]) -> None:
@@ -206,7 +207,7 @@ async def test_what_the_worker_is_asked(
     ear = Ear()
     made.worker = cast("Any", ear)
     await ask(made, "x = 1\ny =")
-    parts, infill = ear.asked[0], ear.asked[-1]
+    parts, infill = ear.asked[0], ear.infill
     assert infill == Infill("x = 1\ny =", "")
     assert (parts == ()) == there
     assert there or parts[-1].text.endswith("y =")

@@ -26,10 +26,11 @@ class Saying:
         self.stop: Stop | None = None
         self.speculative: list[bool] = []
 
-    async def complete(self, _parts: Any, stop: Stop, *arguments: Any) -> Finished:
+    async def complete(self, _parts: Any, stop: Stop, *_arguments: Any, **named: Any) -> Finished:
         self.asked += 1
         self.stop = stop
-        self.speculative.append(arguments[5])
+        self.speculative.append(named["speculative"])
+        named["on_end"](self.finished)
         return self.finished
 
     def remember(self, document: str, pieces: tuple[str, ...]) -> None:

@@ -66,7 +66,7 @@ class Counts(msgspec.Struct, omit_defaults=True):
         cpu_ms: processor time of the worker, by ``Kind``.
         tokens: computed, by ``Kind``; ``tokens_used``: those of completions that were shown.
         computed: how often the worker was asked, by ``Kind``.
-        prompt_tokens: of all prompts; ``reused_tokens``: those of them that did not have to be evaluated.
+        prompt_tokens: of the prompts of requests; ``reused_tokens``: those that did not have to be evaluated then.
         languages: by the editor's language id.
     """
 
@@ -209,7 +209,7 @@ class Metrics:
         self._fresh.tokens_used += tokens
 
     def prompted(self, tokens: int, reused: int) -> None:
-        """Count the tokens of one evaluated prompt."""
+        """Count the tokens of one request's prompt."""
         self._fresh.prompt_tokens += tokens
         self._fresh.reused_tokens += reused
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from lsp_server.bench.figures import Calibration, Figures, Gate, Group, Share
+from lsp_server.bench.page.html import tag
 from lsp_server.bench.report import Report
 
 WIDTH, MARGIN, GAP = 1000, 40, 40
@@ -210,8 +211,8 @@ def _ticks() -> Iterable[float]:
 
 def text(x: float, y: float, words: str, style: str = "") -> str:
     """A line of text; ``y`` is its base line, ``style`` names classes of ``STYLE``."""
-    named = f' class="{style}"' if style else ""
-    return f'<text x="{x:g}" y="{y:g}"{named}>{escape(words)}</text>'
+    named: dict[str, str | float] = {"class_": style} if style else {}
+    return tag("text", words, x=x, y=y, **named)
 
 
 def _percent(share: Share) -> str:

@@ -11,12 +11,11 @@ from lsp_server.bench.page.document import (
     meter,
     page,
     section,
-    sentence,
     strong,
     table,
     tiles,
 )
-from lsp_server.bench.page.html import Html
+from lsp_server.bench.page.html import Html, join
 from lsp_server.bench.page.words import count, many, milliseconds, percent, seconds
 from lsp_server.bench.usage import Figures, Span, figures
 
@@ -76,14 +75,10 @@ def usage_page(span: Span) -> Html:
 
 def _lead(told: Figures) -> Html:
     share = told.share_of_code
-    wrote = sentence(" They are ", strong(percent(share)), " of what you wrote.") if share else Html()
-    return sentence(
-        "You took ",
-        strong(count(told.taken)),
-        " of ",
-        strong(count(told.suggestions)),
-        " suggestion." if told.suggestions == 1 else " suggestions.",
-        wrote,
+    wrote = (" They are ", strong(percent(share)), " of what you wrote.") if share else ()
+    shown = " suggestion." if told.suggestions == 1 else " suggestions."
+    return join(
+        ("You took ", strong(count(told.taken)), " of ", strong(count(told.suggestions)), shown, *wrote)
     )
 
 

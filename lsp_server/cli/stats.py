@@ -38,11 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     from lsp_server.base import atomic
     from lsp_server.bench import usage
+    from lsp_server.bench.page.words import many
     from lsp_server.bench.usage_page import summary, usage_page
     from lsp_server.completion import history
 
-    now = time.time()
-    span = usage.span(history.read(paths.state_dir() / history.FOLDER, now), arguments.days, now)
+    now, folder = time.time(), paths.state_dir() / history.FOLDER
+    span = usage.span(history.read(folder, now), arguments.days, now)
     if arguments.json:
         slices = [
             {"begin": one.begin, **msgspec.to_builtins(usage.figures(one.counts))} for one in span.slices
@@ -51,9 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"by": span.by, "total": told, "slices": slices}))
         return 0
     if not span.slices:
-        print(f"Nothing was counted in the last {arguments.days} days: use Offhand in an editor for a while.")
+        days = many(arguments.days, "day")
+        print(f"Nothing was counted in the last {days}: use Offhand in an editor for a while.")
         return 0
-    path: Path = arguments.output or paths.state_dir() / "stats.html"
+    path: Path = arguments.output or folder / "stats.html"  # where ``offhand reset`` removes it
     try:
         atomic.write(path, usage_page(span).encode(), private=True)
     except OSError as error:

@@ -200,16 +200,28 @@ async def _write(
         request.deadline_ms,
         path_of(view.snapshot.uri),
         session.familiar(view.context.language),
-        tuple(stage for stage in get_args(Stage) if stage in session.without),
-        flight.origin != "asked",
-        partial,
-        prompt.infill if session.config.engine == "http" else None,
-        flight.typing,
+        without=tuple(stage for stage in get_args(Stage) if stage in session.without),
+        speculative=flight.origin != "asked",
+        on_partial=partial,
+        infill=prompt.infill if session.config.engine == "http" else None,
+        typing=flight.typing,
+        on_end=lambda end: _account(session, flight.origin, end),
     )
     candidates = _finished(session, worker, view, flight, finished, trace)
     if flight.partly:
         session.more(view.snapshot.uri)
     return candidates
+
+
+def _account(session: Session, origin: Origin, end: Finished) -> None:
+    """Count what the worker did, also for what nobody waits for any more."""
+    session.metrics.computed(origin, end.tokens, end.cpu_ms)
+    if origin != "asked":
+        session.manners.spent(end.cpu_ms / 1_000)
+        return
+    session.metrics.prompted(end.prompt_tokens, end.reused_tokens)
+    if end.reason != "cancelled" and end.source == "model":
+        session.rhythm.answered(end.prompt_ms + end.decode_ms)
 
 
 def _finished(
@@ -227,12 +239,6 @@ def _finished(
         raise Nothing(f"the engine failed: {finished.error}")
     snapshot = view.snapshot
     _note_trouble(session, finished, trace)
-    session.metrics.prompted(finished.prompt_tokens, finished.reused_tokens)
-    session.metrics.computed(flight.origin, finished.tokens, finished.cpu_ms)
-    if flight.origin != "asked":
-        session.manners.spent(finished.cpu_ms / 1_000)
-    elif finished.reason != "cancelled":
-        session.rhythm.answered(finished.prompt_ms + finished.decode_ms)
     session.threads = finished.threads or session.threads
     trace.tokens = {
         "prompt": finished.prompt_tokens,

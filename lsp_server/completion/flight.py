@@ -19,7 +19,7 @@ from lsp_server.completion.types import Candidate
 from lsp_server.engine.requests import Typing
 
 #: How long a generation goes on that nobody waits for (s). VS Code cancels a question before it sends the next one.
-_GRACE_S = 0.05
+_GRACE_S = 0.1
 
 #: How long a block is waited for before its first lines are shown alone (s): longer is felt as a delay (Nielsen 1993).
 _WHOLE_BLOCK_S = 0.1

@@ -130,6 +130,7 @@ class WorkerClient:
         on_partial: Callable[[Partial], None] | None = None,
         infill: Infill | None = None,
         typing: Typing | None = None,
+        on_end: Callable[[Finished], None] | None = None,
     ) -> Finished | None:
         """Complete a prompt; waits for a worker that is still starting.
 
@@ -145,6 +146,7 @@ class WorkerClient:
             infill: as in ``Complete``.
             typing: tells what is typed meanwhile; where it goes another way than what is written the answer is
                 ``cancelled``.
+            on_end: told of the work's end, also when nobody waits for it any more.
 
         Returns:
             ``None`` when no worker answered; ``last_failure`` then says why.
@@ -158,7 +160,7 @@ class WorkerClient:
         left = max(1, int((deadline - loop.time()) * 1000))
         if not self._requests:
             self._heard = loop.time()
-        id, answer = self._requests.add(on_partial)
+        id, answer = self._requests.add(on_partial, on_end)
         try:
             worker.send(
                 Complete(id, parts, stop, max_tokens, left, document, familiar, without, speculative, infill)

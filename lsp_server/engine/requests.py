@@ -60,6 +60,7 @@ class Typing:
 class _Request(msgspec.Struct):
     answer: "asyncio.Future[Answer]"
     on_partial: Callable[[Partial], None] | None
+    on_end: Callable[[Finished], None] | None
 
 
 class Requests:
@@ -73,16 +74,19 @@ class Requests:
         return len(self._open)
 
     def add(
-        self, on_partial: Callable[[Partial], None] | None = None
+        self,
+        on_partial: Callable[[Partial], None] | None = None,
+        on_end: Callable[[Finished], None] | None = None,
     ) -> tuple[int, "asyncio.Future[Answer]"]:
         """A number for a request, and the answer to wait for.
 
         Args:
             on_partial: called with what there is before the answer.
+            on_end: called with the answer, also of a request that was given up.
         """
         id = next(self._ids)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._open[id] = _Request(answer, on_partial)
+        self._open[id] = _Request(answer, on_partial, on_end)
         return id, answer
 
     def give_up(self, id: int) -> bool:
@@ -103,7 +107,11 @@ class Requests:
     def answered(self, message: Finished | Fitted) -> None:
         """Pass on an answer."""
         request = self._open.pop(message.id, None)
-        if request is not None and not request.answer.done():
+        if request is None:
+            return
+        if request.on_end is not None and isinstance(message, Finished):
+            guarded(request.on_end, message)
+        if not request.answer.done():
             request.answer.set_result(message)
 
     def none_will_come(self) -> None:

@@ -140,7 +140,6 @@ class OffhandServer(LanguageServer):
             if not psutil.pid_exists(process_id):
                 logger.warning("the editor is gone")
                 await stop_engine(self.session)
-                await self._keep_counts(at_once=True)
                 os._exit(0)  # the thread that reads stdin may be blocked for ever
 
     async def _follow_accepted(self) -> None:

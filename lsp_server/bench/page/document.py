@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lsp_server.bench.page.html import Html, html, join, lone, tag
+from lsp_server.bench.page.html import Html, html, lone, tag
 
 #: What the page may do: use the style that it brings. No script, no picture, no link to follow by itself.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -107,11 +107,6 @@ def meter(share: float | None) -> Html:
     back = lone("rect", class_="back", width="100%", height="8", rx="4")
     bar = lone("rect", class_="fill accent", width=width, height="8", rx="4")
     return tag("svg", back, bar, class_="meter", width="100%", height="8", aria_hidden="true")
-
-
-def sentence(*parts: str) -> Html:
-    """Text with some parts of it set off by ``strong``."""
-    return join(parts)
 
 
 def strong(text: str) -> Html:

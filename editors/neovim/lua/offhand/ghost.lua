@@ -19,7 +19,7 @@ local INVOKED, AUTOMATIC = 1, 2
 ---@field text string
 ---@field command table|nil what the server wants to hear when it is accepted
 
-local debounce_ms = 30
+local debounce_ms = 0
 local items, index = {}, 1 ---@type offhand.Item[], integer
 local drawn_in ---@type integer|nil buffer that has virtual text
 local asked ---@type table|nil the request under way: where it was asked and how to cancel it

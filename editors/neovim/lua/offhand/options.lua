@@ -24,7 +24,7 @@ M.defaults = {
     'cpp', 'java', 'cs', 'ruby', 'php', 'lua', 'sh', 'bash', 'html', 'css', 'sql', 'yaml', 'toml',
   },
   settings = {},
-  debounce_ms = 30,
+  debounce_ms = 0,
   keys = {
     accept = '<Tab>',
     accept_word = '<M-Right>',
