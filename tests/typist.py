@@ -17,6 +17,9 @@ _PAIRS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'"}
 #: What is typed where nothing is to be followed.
 _KEYS = "abcdefxyz_   ..,:=+()[]{}\"'#12\u00e9"
 
+#: What parts from what is shown, as the played worker foresees it.
+_PARTS = "q"
+
 _PASTED = (
     "value = total(items)",
     "for x in items:\n        print(x)\n",
@@ -24,6 +27,8 @@ _PASTED = (
     '"""',
     "class Thing:\n    def method(self):\n        pass\n",
     "import os\n",
+    "\nif x:",
+    "\ndef run(a):\n",
     "\U0001f600",
     "    ",
 )
@@ -137,6 +142,8 @@ class Typist:
         guide = page.guide
         if guide and self.chance.random() < 0.7:
             return self._follow(page, guide)
+        if guide and self.chance.random() < 0.3:
+            return self._type(page, _PARTS, "")
         if self.chance.random() < 0.07:
             return self._enter(page, "")
         return self._type(page, self.chance.choice(_KEYS), "")

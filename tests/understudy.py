@@ -9,7 +9,6 @@ cancelled, stops at its deadline in the middle of a word, has nothing to say, fa
 import asyncio
 import random
 import re
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from hashlib import blake2b
@@ -21,12 +20,22 @@ import msgspec
 from lsp_server.base.parts import Part
 from lsp_server.engine import messages
 from lsp_server.engine.messages import Step, Stop, Written
+from lsp_server.workspace.retrieval.piece import Piece
 
 #: At the end of each line: what it was written for, which line it is, and of which alternative.
 MARK = re.compile(r"#([0-9a-v]{13})\.(\d+)\.(\d+)~")
 
+#: Two messages are never at the same time: an event loop would not keep their order (s).
+_APART = 1e-6
+
+#: The key that parts from what is written.
+PARTS = "q"
+
+#: So long it takes at most until a worker has heard what there is to stop (s).
+TOLD = 0.01
+
 _WORDS = (
-    *("alpha", "beta", "gamma", "delta", "x", "total", "self.", "items", "return ", "value"),
+    *("alpha", "beta", "gamma", "delta", "x", "total", "self.", "items", "if x:", "value"),
     *(" = ", " + ", ", ", "(", ")", "[0]", ": ", '"s"', "é", "\U0001f600", " "),
 )
 
@@ -53,11 +62,16 @@ class Writing(msgspec.Struct, frozen=True):
     sure: bool
 
 
+def model_of(engine: str, sha256: str) -> str:
+    """The model, as ``Question`` has it."""
+    return f"{engine} {sha256}"
+
+
 class Question(msgspec.Struct, frozen=True):
     """All that an answer depends on.
 
     Attributes:
-        model: digest of its file.
+        model: the engine and the digest of the model's file.
     """
 
     parts: tuple[Part, ...]
@@ -215,8 +229,11 @@ class Request:
         self.typed = ""
         self.tokens = 0
 
+    def so_far(self) -> Text:
+        return Text(self.writing.texts[0].tokens[: self.tokens])
+
     def written(self) -> str:
-        return "".join(self.writing.texts[0].tokens[: self.tokens])
+        return self.so_far().whole
 
     def disagrees(self) -> bool:
         return not _agree(self.written(), self.typed)
@@ -242,6 +259,7 @@ class Stage:
         self.asked = 0  # generations begun, for a question and ahead of it
         self.ahead = 0
         self.tokens = 0
+        self.waste: list[str] = []  # what went on beside a question
 
     async def start(
         self, command: Any, environment: Any, decoder: Any, on_message: Callable[[Any], None]
@@ -264,7 +282,7 @@ class Understudy:
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.exit_code = 0
         self.model = ""
-        self._loaded = False
+        self._loaded = self._memory_alone = False
         self._waiting: deque[Request | messages.Fit] = deque()
         self.running: Request | None = None
         self._last_in = self._last_out = 0.0
@@ -273,11 +291,11 @@ class Understudy:
 
     def send(self, message: Any) -> None:
         """From the server: it takes a moment, and nothing overtakes."""
-        self._last_in = max(self._last_in, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
+        self._last_in = max(self._last_in + _APART, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
         self._loop.call_at(self._last_in, self._hear, message)
 
     def _say(self, message: Any) -> None:
-        self._last_out = max(self._last_out, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
+        self._last_out = max(self._last_out + _APART, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
         self._loop.call_at(self._last_out, self._arrives, message)
 
     def _arrives(self, message: Any) -> None:
@@ -307,7 +325,7 @@ class Understudy:
         if self.ended.done():
             return
         if isinstance(message, messages.Load):
-            self.model = message.sha256
+            self.model, self._memory_alone = model_of(message.engine, message.sha256), message.engine == "memory"
             self._say(messages.Learnt(0, 0, 0))
             self._loop.call_later(self._chance.choice((0.01, 0.2, 1.5)), self._is_loaded)
         elif isinstance(message, messages.Complete):
@@ -316,7 +334,10 @@ class Understudy:
             deadline = self._loop.time() + message.deadline_ms / 1000
             self._stage.asked += not message.speculative
             self._stage.ahead += message.speculative
-            self._take(Request(message, writing, deadline, key))
+            request = Request(message, writing, deadline, key)
+            self._take(request)
+            if not message.speculative:
+                self._loop.call_later(TOLD, self._look_around, request)
         elif isinstance(message, messages.Fit):
             self._take(message)
         else:
@@ -328,6 +349,16 @@ class Understudy:
                 request.cancelled = True
             elif isinstance(message, messages.Typed) and message.id == request.asked.id:
                 request.typed = message.text
+
+    def _look_around(self, request: Request) -> None:
+        """A question has come that nothing answered which was being written: all that was must have been ended, what
+        was written ahead and what was written in the same document."""
+        requests = self.requests()
+        older = requests[: requests.index(request)] if request in requests else []
+        for other in older:
+            speculative, same = other.asked.speculative, other.asked.document == request.asked.document
+            if other.wanted and request.wanted and (speculative or same):
+                self._stage.waste.append("ahead" if speculative else "for an older question")
 
     def _is_loaded(self) -> None:
         self._loaded = True
@@ -380,14 +411,14 @@ class Understudy:
             self._finish(request, "length")
         else:
             if tokens[request.tokens] == "\n" and request.written().strip():
-                self._say(messages.Partial(request.asked.id, request.written(), _steps(request, 0)))
+                self._say(messages.Partial(request.asked.id, request.written(), _steps(request, request.so_far())))
             request.tokens += 1
             self._loop.call_later(pace, self._write, request, deaf - request.disagrees(), pace)
 
     def _finish(self, request: Request, reason: messages.FinishReason, error: str = "") -> None:
         whole = reason in ("end", "line", "block") and not error
         texts = request.writing.texts
-        others = [Written(text.whole, _all_steps(request, text)) for text in texts[1:]] if whole else []
+        others = [Written(text.whole, _steps(request, text)) for text in texts[1:]] if whole else []
         branches = _branches(request) if whole else ()
         self._stage.tokens += request.tokens
         if reason in ("length", "deadline"):
@@ -397,9 +428,9 @@ class Understudy:
                 request.asked.id,
                 "" if error else request.written(),
                 reason,
-                _steps(request, 0),
+                _steps(request, request.so_far()),
                 tuple(others),
-                source="model" if self._loaded else "memory",
+                source="model" if self._loaded and not self._memory_alone else "memory",
                 prompt_tokens=sum(len(part.text) for part in request.asked.parts) // 4,
                 tokens=request.tokens,
                 error=error,
@@ -418,17 +449,13 @@ def _fitted(fit: messages.Fit) -> messages.Fitted:
 
 
 def _branches(request: Request) -> tuple[tuple[str, float], ...]:
-    """Texts that part from what was written, the likeliest first."""
+    """Texts that part from what was written, the likeliest first; all with the same key."""
     chance, text = random.Random(request.key), request.writing.texts[0].whole
-    ends = sorted(chance.randrange(len(text)) for _ in range(chance.choice((0, 1, 3)))) if text else []
-    return tuple((text[:end] + "q", 0.3 / (1 + number)) for number, end in enumerate(ends))
+    ends = sorted({0, *(chance.randrange(len(text)) for _ in range(3))}) if text else []
+    return tuple((text[:end] + PARTS, 0.3 / (1 + number)) for number, end in enumerate(ends))
 
 
-def _steps(request: Request, _alternative: int) -> tuple[Step, ...]:
-    return _all_steps(request, Text(request.writing.texts[0].tokens[: request.tokens]))
-
-
-def _all_steps(request: Request, text: Text) -> tuple[Step, ...]:
+def _steps(request: Request, text: Text) -> tuple[Step, ...]:
     logprob = -0.005 if request.writing.sure else -8.0
     steps, length = [], 0
     for token in text.tokens:
@@ -437,6 +464,30 @@ def _all_steps(request: Request, text: Text) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def now() -> float:
-    """Wall time, for a report."""
-    return time.monotonic()
+class Index:
+    """An index that is played, in the place of ``IndexClient``: it has something for some cursors, sometimes in time."""
+
+    def __init__(self, roots: tuple[str, ...], seed: int) -> None:
+        self.roots, self.pid = roots, None
+        self._chance = random.Random(seed)
+
+    async def ask(self, wants: bytes, timeout: float) -> bytes | None:
+        delay = self._chance.choice((0.0, 0.005, 0.02, 0.05))
+        await asyncio.sleep(min(delay, timeout))
+        if delay > timeout:
+            return None
+        names = self._chance.choice(((), ("alpha",), ("beta",), ("beta", "alpha")))
+        pieces = [Piece(f"/home/one/{name}.py", f"def {name}(x):\n    return x\n\n\n{name}(1)", "own", 1.0) for name in names]
+        return msgspec.msgpack.encode(pieces)
+
+    def override(self, path: str, text: str, language: str) -> None:
+        """Take no notice."""
+
+    def release(self, path: str) -> None:
+        """Take no notice."""
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+    async def close(self) -> None:
+        """Nothing runs."""

@@ -100,6 +100,7 @@ def register(server: "OffhandServer") -> None:
     def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:
         ls.session.stop_speculation()
         ls.session.flights.make_way(params.text_document.uri)
+        ls.session.newest.pop(params.text_document.uri, None)
         acceptance.closing(ls.session, params.text_document.uri, time.time())
         ls.session.documents.close(params.text_document.uri)
         forget(ls.session, params.text_document.uri)
