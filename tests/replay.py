@@ -7,16 +7,15 @@ plays. What is checked, and what follows from it, is said in ``test_truth``.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
 from lsprotocol import types
-from typist import Page, Typist
-from understudy import MARK, TOLD, Index, Question, Request, Stage, Writing, model_of
+from typist import Edit, Page, Typist
+from understudy import MARK, MEMORY, TOLD, Index, Question, Request, Stage, model_of
 from virtual_time import VirtualLoop
 
-from lsp_server.base.config import Config
 from lsp_server.base.text import split_lines
 from lsp_server.base.uri import path_of
 from lsp_server.completion import asking, startup
@@ -31,6 +30,9 @@ from lsp_server.workspace.documents import Document
 
 #: As far back as a suggestion may have begun (characters).
 BACK = 128
+
+#: What editors insert by themselves behind the cursor: nothing that a prompt shows.
+_CLOSERS = " \t)]}>\"'`;:,"
 
 #: Violations after which it is no use to go on.
 _ENOUGH = 20
@@ -185,6 +187,28 @@ class Replay:
         self.last = 0  # suggestion that was shown
         self.grammars = Grammars()
         self.server: Server
+        typist = self.typist
+        #: By name how often they happen, of a hundred times, and what they do: a change to be told, or what it takes.
+        self.actions: dict[str, tuple[float, Callable[[Page], Any]]] = {
+            "key": (66, typist.key),
+            "backspace": (5, typist.backspace),
+            "undo": (4, typist.undo),
+            "paste": (2, typist.paste),
+            "block": (4, typist.block),
+            "jump": (3, self.jump),
+            "accept": (6, self.accept),
+            "elsewhere": (3, typist.elsewhere),
+            "import": (1, typist.imports),
+            "outside": (1.5, typist.outside),
+            "another document": (2, self.other_page),
+            "twin": (1.5, self.twin),
+            "save": (0.5, self.save),
+            "kill": (0.4, self.kill),
+            "settings": (0.5, self.other_settings),
+            "another server": (0.1, self.another_server),
+            "another engine": (0.1, self.another_engine),
+            "close": (0.8, self.close),
+        }
 
     @property
     def session(self) -> Session:
@@ -252,9 +276,9 @@ class Replay:
         """One keystroke, or something else that happens, and perhaps a question."""
         chance = self.chance
         if chance.random() < 0.02 or self.page not in self.open:
-            self.go_to(chance.choice(self.pages))
+            self.go_to(chance.choices(self.pages, [2, 2, 2, 4, 2, 1, 1])[0])
         self.foresee(self.page)
-        await self.do(self.page, chance.random())
+        await self.do(self.page)
         early = chance.random() < 0.5
         if early:
             self.cancel_some()
@@ -265,46 +289,87 @@ class Replay:
         if chance.random() < 0.005:
             await asyncio.sleep(4)
 
-    async def do(self, page: Page, what: float) -> None:
-        typist = self.typist
-        if what < 0.70:
-            self.change(typist.key(page))
-        elif what < 0.76:
-            self.change(typist.backspace(page))
-        elif what < 0.80:
-            self.change(typist.undo(page))
-        elif what < 0.82:
-            self.change(typist.paste(page))
-        elif what < 0.85:
-            typist.jump(page)
+    async def do(self, page: Page) -> None:
+        what = self.chance.choices([*self.actions], [weight for weight, _ in self.actions.values()])[0]
+        self.seen[what] += 1
+        if len(page.text) > 2 * len(page.original) + 2_000:
+            self.change(self.typist.outside(page))
+            return
+        done = self.actions[what][1](page)
+        if isinstance(done, types.DidChangeTextDocumentParams):
+            self.change(done)
+        elif done is not None:
+            await done
+
+    def jump(self, page: Page) -> None:
+        self.typist.jump(page)
+        if self.chance.random() < 0.5:
+            self.moved()
+
+    def other_page(self, page: Page) -> None:
+        """Something is written in a document that is in the background."""
+        other = self.chance.choice(self.open)
+        if other is not page:
+            self.change(self.typist.elsewhere(other))
+
+    def twin(self, page: Page) -> None:
+        """Another document has the same text now, and the user goes there, to the same place."""
+        other = self.chance.choice([one for one in self.open if one.eol == page.eol])
+        if other is not page:
+            cursor, guide = page.cursor, page.guide
+            self.change(other.change([Edit(0, len(other.text), page.text)], whole=True))
+            self.page, other.cursor, other.guide = other, cursor, guide
+            self.moved()
+
+    def save(self, page: Page) -> None:
+        document = types.TextDocumentIdentifier(page.uri)
+        self.tell(types.TEXT_DOCUMENT_DID_SAVE, types.DidSaveTextDocumentParams(document))
+
+    def accept(self, page: Page) -> None:
+        if page.guide:
+            self.change(self.typist.accept(page, page.guide))
             if self.chance.random() < 0.5:
-                self.moved()
-        elif what < 0.92:
-            self.accept(page)
-        elif what < 0.95:
-            self.change(typist.elsewhere(page))
-        elif what < 0.96 or len(page.text) > 2 * len(page.original) + 2_000:
-            self.change(typist.outside(page))
-        elif what < 0.98:
-            other = self.chance.choice(self.open)
-            if other is not page:
-                self.change(typist.elsewhere(other))
-        elif what < 0.99:
-            document = types.TextDocumentIdentifier(page.uri)
-            self.tell(types.TEXT_DOCUMENT_DID_SAVE, types.DidSaveTextDocumentParams(document))
-        else:
-            await self.upset(self.chance.random())
+                self.server.protocol.fm.commands["offhand.accepted"](self.last)
+
+    def kill(self, page: Page) -> None:
+        if self.stage.worker is not None:
+            self.stage.worker.kill()
+
+    def other_settings(self, page: Page) -> None:
+        choose = self.chance.choice
+        self.settings = {
+            "multiline": choose(("auto", "auto", "never")),
+            "comments": choose((True, True, False)),
+            "mode": choose(("balanced", "eager")),
+            "model": choose(("small", "small", "bundled")),
+            "engine": choose(("fake", "fake", "fake", "auto", "memory")),
+        }
+        self.configure()
+
+    async def another_server(self, page: Page) -> None:
+        await self.end()
+        await self.start()
+
+    def another_engine(self, page: Page) -> None:
+        self.server.spawn(self.server.protocol.fm.commands["offhand.restartWorker"]())
+
+    def close(self, page: Page) -> None:
+        """A document is closed, and perhaps opened again at once: with this text or another, as this language."""
+        page = self.chance.choice(self.open)
+        self.open.remove(page)
+        document = types.TextDocumentIdentifier(page.uri)
+        self.tell(types.TEXT_DOCUMENT_DID_CLOSE, types.DidCloseTextDocumentParams(document))
+        self.go_to(page if self.chance.random() < 0.7 else self.chance.choice(self.pages))
 
     def go_to(self, page: Page) -> None:
         self.page = page
         if page not in self.open:
             self.open.append(page)
             text = page.text if page.opened and self.chance.random() < 0.5 else page.original
-            if self.chance.random() < 0.1:
+            if self.chance.random() < 0.2:
                 page.language = "python" if page.language == "plaintext" else "plaintext"
             version = self.chance.choice((0, 1, page.version))
             self.tell(types.TEXT_DOCUMENT_DID_OPEN, page.open(text, version))
-            self.seen["opened"] += 1
         self.moved()
 
     def moved(self) -> None:
@@ -319,44 +384,6 @@ class Replay:
             return
         text, typed = running.writing.texts[0].whole, model_text(page.text[: page.cursor])[-BACK:]
         page.guide = next((text[k:] for k in range(len(text), -1, -1) if typed.endswith(text[:k])), "")
-
-    def accept(self, page: Page) -> None:
-        if page.guide:
-            self.change(self.typist.accept(page, page.guide))
-            self.seen["accepted"] += 1
-            if self.chance.random() < 0.5:
-                self.server.protocol.fm.commands["offhand.accepted"](self.last)
-
-    async def upset(self, what: float) -> None:
-        """What happens seldom."""
-        if what < 0.25:
-            if self.stage.worker is not None:
-                self.stage.worker.kill()
-            self.seen["kills"] += 1
-        elif what < 0.5:
-            choose = self.chance.choice
-            self.settings = {
-                "multiline": choose(("auto", "auto", "never")),
-                "comments": choose((True, True, False)),
-                "mode": choose(("balanced", "eager")),
-                "model": choose(("small", "small", "bundled")),
-                "engine": choose(("fake", "fake", "fake", "auto", "memory")),
-            }
-            self.configure()
-            self.seen["settings"] += 1
-        elif what < 0.6:
-            await self.end()
-            await self.start()
-            self.seen["server restarts"] += 1
-        elif what < 0.7:
-            self.server.spawn(self.server.protocol.fm.commands["offhand.restartWorker"]())
-            self.seen["engine restarts"] += 1
-        else:
-            page = self.chance.choice(self.open)
-            self.open.remove(page)
-            document = types.TextDocumentIdentifier(page.uri)
-            self.tell(types.TEXT_DOCUMENT_DID_CLOSE, types.DidCloseTextDocumentParams(document))
-            self.go_to(page if self.chance.random() < 0.7 else self.chance.choice(self.pages))
 
     # --- questions
 
@@ -451,9 +478,9 @@ class Replay:
         self.seen[f"from {source}"] += 1
         if not asked.selected and page is self.page:
             page.guide = shown
-        return self.origin(asked, shown, memory=source == "memory")
+        return self.origin(asked, shown, source)
 
-    def origin(self, asked: Asked, shown: str, *, memory: bool) -> str:
+    def origin(self, asked: Asked, shown: str, source: str) -> str:
         """Look for what was written for the text as it was before something of it was typed."""
         library = self.stage.library
         tail = model_text(asked.before)[-BACK:]  # a mark may have been begun there
@@ -473,7 +500,7 @@ class Replay:
             if state is None:
                 break
             before, typed = state
-            for number, question in enumerate(self.questions(asked, before, memory=memory)):
+            for what, question in self.questions(asked, before, memory=source in ("memory", "joined")):
                 for key in [question.key, *library.alike(question)] if mark is None else [written]:
                     if key != question.key and not library.differs_in_edge(key, question, model_text(before)):
                         why = why or library.differences(key, question)
@@ -481,39 +508,57 @@ class Replay:
                     found = library.origins.get(key)
                     if found is not None and any(one.whole.startswith(typed + shown) for one in found.writing.texts):
                         self.seen["of it typed: " + ("a part" if typed else "nothing")] += 1
-                        self.seen["another edge"] += key != question.key
-                        self.seen["other pieces"] += number > 0
-                        return self.extent(asked, key, found.writing, typed + shown)
+                        self.seen["as it was with another edge"] += key != question.key
+                        self.seen[f"as it was with {what or 'nothing'} else"] += 1
+                        return self.extent(asked, key, typed + shown, source)
         return f"{shown!r} was not written for this place: {why}"
 
-    def extent(self, asked: Asked, key: str, writing: Writing, text: str) -> str:
-        """What is wrong with how much is shown of a text."""
+    def extent(self, asked: Asked, key: str, text: str, source: str) -> str:
+        """What is wrong with how much is shown of a text. Who waits for it may be shown what there is."""
+        library = self.stage.library
+        writing = library.origins[key].writing
         if not writing.sure and not asked.invoked:
             return f"nobody is sure of {text!r}"
         ends = any(one.whole == text or one.whole.startswith(text + "\n") for one in writing.texts)
-        return "" if ends or key in self.stage.library.cut else f"{text!r} ends in the middle of a line"
+        cut = key in library.cut and source in ("model", "memory", "joined")
+        return "" if ends or cut else f"{text!r} ends in the middle of a line"
 
-    def questions(self, asked: Asked, before: str, *, memory: bool = False) -> Iterator[Question]:
+    def questions(self, asked: Asked, before: str, *, memory: bool = False) -> Iterator[tuple[str, Question]]:
         """What a worker would be asked from scratch, if the text ended so at the cursor: with the pieces of other files
-        that are there now; then with others that there were."""
-        session, page = self.session, asked.page
-        assert session.model is not None
-        document = Document(page.uri, asked.language, 0, before + asked.behind)
-        lines = split_lines(before)
-        grammar = self.grammars.load(asked.language)
+        that are there now, then with others that there were. Beside it, in a word, what of it is not as it is now.
+
+        Args:
+            memory: also what the memory would be asked in the model's place.
+        """
+        session, uri = self.session, asked.page.uri
+        here = session.gathered.get(uri, NOTHING)
+        for behind, closed in ((asked.behind, ""), (_without_closers(asked.behind), "closers")):
+            if closed and behind == asked.behind:
+                return
+            view = self.view(asked, before, behind)
+            for gathered in (here, *(one for one in self.pieces if one.snippets != here.snippets)):
+                question = self.question_at(view, gathered)
+                what = closed or ("" if gathered is here else "other pieces")
+                yield what, question
+                if memory:
+                    yield what, msgspec.structs.replace(question, model=MEMORY)
+
+    def view(self, asked: Asked, before: str, behind: str) -> View:
+        document = Document(asked.page.uri, asked.language, 0, before + behind)
+        lines, grammar = split_lines(before), self.grammars.load(asked.language)
         snapshot = snapshots.take(document, grammar, len(lines) - 1, len(lines[-1]))
-        view = _now(look(snapshot, grammar, (), self.grammars.without_grammar(asked.language)))
-        manifest, project = session.model.manifest, session.project(page.uri)
-        stop = cast("Any", asking)._stop(session, view)[0]
-        familiar = session.familiar(view.context.language)
-        here = session.gathered.get(page.uri, NOTHING)
-        model = _model(session.config, manifest.model.sha256)
-        for gathered in (here, *(one for one in self.pieces if one.snippets != here.snippets)):
-            prompt = asking.prompt_of(manifest, asking.capacity_of(manifest), view, gathered, project)
-            question = Question(prompt.parts, stop, familiar, model)
-            yield question
-            if memory:  # which answers without the model if that is refused
-                yield msgspec.structs.replace(question, model=model_of("memory", ""))
+        return _now(look(snapshot, grammar, (), self.grammars.without_grammar(asked.language)))
+
+    def question_at(self, view: View, gathered: Gathered) -> Question:
+        session = self.session
+        assert session.model is not None
+        manifest = session.model.manifest
+        prompt = asking.prompt_of(
+            manifest, asking.capacity_of(manifest), view, gathered, session.project(view.snapshot.uri)
+        )
+        stop, familiar = cast("Any", asking)._stop(session, view)[0], session.familiar(view.context.language)
+        engine = "llama_cpp" if session.config.engine == "auto" else session.config.engine
+        return Question(prompt.parts, stop, familiar, model_of(engine, manifest.model.sha256))
 
     # --- what may go on
 
@@ -542,12 +587,8 @@ class Replay:
         library = self.stage.library
         return any(
             request.key == question.key or library.differs_in_edge(request.key, question, model_text(state[0]))
-            for question in self.questions(asked, state[0])
+            for _, question in self.questions(asked, state[0], memory=request.by_memory)
         )
-
-
-def _model(config: Config, sha256: str) -> str:
-    return model_of("llama_cpp" if config.engine == "auto" else config.engine, sha256)
 
 
 def _span(item: types.CompletionItem) -> types.Range:
@@ -563,6 +604,12 @@ def _without(text: str, length: int) -> tuple[str, str] | None:
             return None
         end -= 2 if text[:end].endswith("\r\n") else 1
     return text[:end], model_text(text[end:])
+
+
+def _without_closers(text: str) -> str:
+    """A text without the rest of its first line, if that is nothing but what editors insert by themselves."""
+    rest = split_lines(text)[0].rstrip("\r\n")
+    return text.removeprefix(rest) if not rest.strip(_CLOSERS) else text
 
 
 def model_text(text: str) -> str:

@@ -203,6 +203,24 @@ class Typist:
         text = text.replace("\r\n", "\n").replace("\n", page.eol)
         return page.change([Edit(page.cursor, page.cursor, text)])
 
+    def block(self, page: Page) -> types.DidChangeTextDocumentParams:
+        """Begin a block below the line."""
+        line = page.typed_line()
+        indentation = line[: len(line) - len(line.lstrip(" "))]
+        ends = [end for end in (page.text.find(one, page.cursor) for one in "\r\n") if end >= 0]
+        at = min(ends, default=len(page.text))
+        header = "if (x) {" if page.language == "javascript" else "if x:"
+        params = page.change([Edit(at, at, page.eol + indentation + header)])
+        page.cursor = at + len(page.eol + indentation + header)
+        return params
+
+    def imports(self, page: Page) -> types.DidChangeTextDocumentParams:
+        """A tool adds an import to the top, or takes one away."""
+        line = "import added" + page.eol
+        if page.text.startswith(line) and page.cursor >= len(line):
+            return page.change([Edit(0, len(line), "")])
+        return page.change([Edit(0, 0, line)])
+
     def jump(self, page: Page) -> None:
         """The cursor goes elsewhere: to the end of a line, mostly."""
         page.cursor = page.place(self.chance.randrange(len(page.text) + 1))

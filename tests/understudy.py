@@ -62,6 +62,10 @@ class Writing(msgspec.Struct, frozen=True):
     sure: bool
 
 
+#: The model of what the memory says alone.
+MEMORY = "memory"
+
+
 def model_of(engine: str, sha256: str) -> str:
     """The model, as ``Question`` has it."""
     return f"{engine} {sha256}"
@@ -223,8 +227,11 @@ def _text(
 class Request:
     """One that was asked, until it is answered."""
 
-    def __init__(self, asked: messages.Complete, writing: Writing, deadline: float, key: str) -> None:
+    def __init__(
+        self, asked: messages.Complete, writing: Writing, deadline: float, key: str, by_memory: bool
+    ) -> None:
         self.asked, self.writing, self.deadline, self.key = asked, writing, deadline, key
+        self.by_memory = by_memory
         self.cancelled = False
         self.typed = ""
         self.tokens = 0
@@ -258,6 +265,7 @@ class Stage:
         self.started = 0
         self.asked = 0  # generations begun, for a question and ahead of it
         self.ahead = 0
+        self.blocks = 0  # of them those that may have several lines
         self.tokens = 0
         self.waste: list[str] = []  # what went on beside a question
 
@@ -329,12 +337,15 @@ class Understudy:
             self._say(messages.Learnt(0, 0, 0))
             self._loop.call_later(self._chance.choice((0.01, 0.2, 1.5)), self._is_loaded)
         elif isinstance(message, messages.Complete):
-            question = Question(message.parts, message.stop, message.familiar, self.model)
+            by_memory = self._memory_alone or not self._loaded
+            model = MEMORY if by_memory else self.model
+            question = Question(message.parts, message.stop, message.familiar, model)
             key, writing = self._stage.library.write(question)
             deadline = self._loop.time() + message.deadline_ms / 1000
             self._stage.asked += not message.speculative
+            self._stage.blocks += message.stop.kind == "block"
             self._stage.ahead += message.speculative
-            request = Request(message, writing, deadline, key)
+            request = Request(message, writing, deadline, key, by_memory)
             self._take(request)
             if not message.speculative:
                 self._loop.call_later(TOLD, self._look_around, request)
@@ -410,7 +421,7 @@ class Understudy:
         elif request.tokens == request.asked.max_tokens:
             self._finish(request, "length")
         else:
-            if tokens[request.tokens] == "\n" and request.written().strip():
+            if tokens[request.tokens] == "\n" and request.written().strip() and not request.by_memory:
                 self._say(messages.Partial(request.asked.id, request.written(), _steps(request, request.so_far())))
             request.tokens += 1
             self._loop.call_later(pace, self._write, request, deaf - request.disagrees(), pace)
@@ -430,7 +441,7 @@ class Understudy:
                 reason,
                 _steps(request, request.so_far()),
                 tuple(others),
-                source="model" if self._loaded and not self._memory_alone else "memory",
+                source="memory" if request.by_memory else "model",
                 prompt_tokens=sum(len(part.text) for part in request.asked.parts) // 4,
                 tokens=request.tokens,
                 error=error,
