@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -16,6 +17,7 @@ from typist import Edit, Page, Typist
 from understudy import MARK, MEMORY, TOLD, Index, Question, Request, Stage, model_of
 from virtual_time import VirtualLoop
 
+from lsp_server.base.config import Config
 from lsp_server.base.text import split_lines
 from lsp_server.base.uri import path_of
 from lsp_server.completion import asking, startup
@@ -75,13 +77,13 @@ NOTES = "Things to do:\n\n- buy milk\n- write a language server\n\nThat is all.\
 def pages() -> list[Page]:
     """Two with the same text and the same short path, one with the same text elsewhere; long; CRLF; no grammar."""
     return [
-        Page("file:///home/one/a/b/c.py", "python", PYTHON),
-        Page("file:///home/two/a/b/c.py", "python", PYTHON),
-        Page("file:///home/two/a/b/d.py", "python", PYTHON),
-        Page("file:///home/one/long.py", "python", LONG),
-        Page("file:///home/one/dos.py", "python", (PYTHON * 2).replace("\n", "\r\n")),
-        Page("file:///home/one/go.js", "javascript", SCRIPT),
-        Page("file:///home/one/notes.txt", "plaintext", NOTES),
+        Page("file:///home/one/a/b/c.py", "python", "python", PYTHON),
+        Page("file:///home/two/a/b/c.py", "python", "python", PYTHON),
+        Page("file:///home/two/a/b/d.py", "python", "python", PYTHON),
+        Page("file:///home/one/long.py", "python", "python", LONG),
+        Page("file:///home/one/dos.py", "python", "python", (PYTHON * 2).replace("\n", "\r\n")),
+        Page("file:///home/one/go.js", "javascript", "javascript", SCRIPT),
+        Page("file:///home/one/notes.txt", "plaintext", "plaintext", NOTES),
     ]
 
 
@@ -120,6 +122,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     Attributes:
         opened, version, text, cursor, language: of the page.
+        config: the settings in force.
         selected: the menu's choice, which would stand at the cursor.
     """
 
@@ -132,6 +135,7 @@ class Asked(msgspec.Struct, frozen=True):
     kind: str
     invoked: bool
     selected: str
+    config: Config
     sent: float
 
     @property
@@ -205,9 +209,11 @@ class Replay:
             "save": (0.5, self.save),
             "kill": (0.4, self.kill),
             "settings": (0.5, self.other_settings),
+            "no blocks": (0.5, self.blocks_unwanted),
             "another server": (0.1, self.another_server),
             "another engine": (0.1, self.another_engine),
-            "close": (0.8, self.close),
+            "close": (0.5, self.close),
+            "reopen": (0.8, self.reopen),
         }
 
     @property
@@ -336,14 +342,23 @@ class Replay:
             self.stage.worker.kill()
 
     def other_settings(self, page: Page) -> None:
-        choose = self.chance.choice
-        self.settings = {
-            "multiline": choose(("auto", "auto", "never")),
-            "comments": choose((True, True, False)),
-            "mode": choose(("balanced", "eager")),
-            "model": choose(("small", "small", "bundled")),
-            "engine": choose(("fake", "fake", "fake", "auto", "memory")),
+        every = {
+            "multiline": ("auto", "auto", "never"),
+            "comments": (True, True, False),
+            "mode": ("balanced", "eager"),
+            "model": ("small", "small", "bundled"),
+            "engine": ("fake", "fake", "fake", "auto", "memory"),
         }
+        names = [name for name in every if self.chance.random() < 0.3]
+        self.settings |= {name: self.chance.choice(every[name]) for name in names}
+        self.configure()
+
+    async def blocks_unwanted(self, page: Page) -> None:
+        """A block is asked for, and then one line only."""
+        self.change(self.typist.block(page))
+        self.ask()
+        await asyncio.sleep(self.chance.choice((0.1, 1.0)))
+        self.settings["multiline"] = "never" if self.settings.get("multiline") != "never" else "auto"
         self.configure()
 
     async def another_server(self, page: Page) -> None:
@@ -354,20 +369,35 @@ class Replay:
         self.server.spawn(self.server.protocol.fm.commands["offhand.restartWorker"]())
 
     def close(self, page: Page) -> None:
-        """A document is closed, and perhaps opened again at once: with this text or another, as this language."""
+        """A document is closed, and perhaps opened again at once, with another text."""
         page = self.chance.choice(self.open)
+        self.shut(page)
+        again = self.chance.random() < 0.7
+        self.go_to(page if again else self.chance.choice(self.pages))
+
+    def reopen(self, page: Page) -> None:
+        """The user is asked whether to reload a document, or says that it is of another language."""
+        self.shut(page)
+        if self.chance.random() < 0.5:
+            page.text = page.original
+        elif page.language == page.usual:
+            page.language = "python" if page.usual == "plaintext" else "plaintext"
+        else:
+            page.language = page.usual
+        self.open.append(page)
+        self.tell(types.TEXT_DOCUMENT_DID_OPEN, page.open(page.text, page.version))
+
+    def shut(self, page: Page) -> None:
         self.open.remove(page)
         document = types.TextDocumentIdentifier(page.uri)
         self.tell(types.TEXT_DOCUMENT_DID_CLOSE, types.DidCloseTextDocumentParams(document))
-        self.go_to(page if self.chance.random() < 0.7 else self.chance.choice(self.pages))
 
     def go_to(self, page: Page) -> None:
         self.page = page
         if page not in self.open:
             self.open.append(page)
             text = page.text if page.opened and self.chance.random() < 0.5 else page.original
-            if self.chance.random() < 0.2:
-                page.language = "python" if page.language == "plaintext" else "plaintext"
+            page.language = page.usual
             version = self.chance.choice((0, 1, page.version))
             self.tell(types.TEXT_DOCUMENT_DID_OPEN, page.open(text, version))
         self.moved()
@@ -411,6 +441,7 @@ class Replay:
             kind=kind,
             invoked=kind == "inline" and chance.random() < 0.1,
             selected=chance.choice(("name", "fo")) if kind == "inline" and chance.random() < 0.03 else "",
+            config=self.session.config,
             sent=self.loop.time(),
         )
         self.seen["requests"] += 1
@@ -491,9 +522,12 @@ class Replay:
             written, _, alternative = mark.groups()
             whole = library.text(written, int(alternative))
             start = whole.index(mark.group()) - (mark.start() - len(tail))
-            if not self.filters and (start < 0 or whole[start : start + len(shown)] != shown):
+            if self.filters:  # which may have taken something away at either end
+                lengths = [one for one in range(len(tail) + 1) if whole.startswith(tail[len(tail) - one :])]
+            elif start < 0 or whole[start : start + len(shown)] != shown:
                 return f"{shown!r} is no part of what was written: {whole!r}"
-            lengths = [start]
+            else:
+                lengths = [start]
         why = ""
         for length in lengths:
             state = _without(asked.before, length) if 0 <= length <= BACK else None
@@ -506,10 +540,11 @@ class Replay:
                         why = why or library.differences(key, question)
                         continue
                     found = library.origins.get(key)
-                    if found is not None and any(one.whole.startswith(typed + shown) for one in found.writing.texts):
+                    text = typed if self.filters else typed + shown
+                    if found is not None and any(one.whole.startswith(text) for one in found.writing.texts):
                         self.seen["of it typed: " + ("a part" if typed else "nothing")] += 1
-                        self.seen["as it was with another edge"] += key != question.key
-                        self.seen[f"as it was with {what or 'nothing'} else"] += 1
+                        self.seen["as it was but for the edge"] += key != question.key
+                        self.seen[f"as it was but for {what or 'nothing'}"] += 1
                         return self.extent(asked, key, typed + shown, source)
         return f"{shown!r} was not written for this place: {why}"
 
@@ -519,6 +554,8 @@ class Replay:
         writing = library.origins[key].writing
         if not writing.sure and not asked.invoked:
             return f"nobody is sure of {text!r}"
+        if self.filters:
+            return ""
         ends = any(one.whole == text or one.whole.startswith(text + "\n") for one in writing.texts)
         cut = key in library.cut and source in ("model", "memory", "joined")
         return "" if ends or cut else f"{text!r} ends in the middle of a line"
@@ -536,12 +573,13 @@ class Replay:
             if closed and behind == asked.behind:
                 return
             view = self.view(asked, before, behind)
-            for gathered in (here, *(one for one in self.pieces if one.snippets != here.snippets)):
-                question = self.question_at(view, gathered)
-                what = closed or ("" if gathered is here else "other pieces")
-                yield what, question
-                if memory:
-                    yield what, msgspec.structs.replace(question, model=MEMORY)
+            for config in dict.fromkeys((session.config, asked.config)):
+                for gathered in (here, *(one for one in self.pieces if one.snippets != here.snippets)):
+                    question = self.question_at(view, gathered, config)
+                    what = [closed, "pieces" * (gathered is not here), "settings" * (config != session.config)]
+                    yield " and ".join(filter(None, what)), question
+                    if memory:
+                        yield " and ".join(filter(None, what)), msgspec.structs.replace(question, model=MEMORY)
 
     def view(self, asked: Asked, before: str, behind: str) -> View:
         document = Document(asked.page.uri, asked.language, 0, before + behind)
@@ -549,16 +587,17 @@ class Replay:
         snapshot = snapshots.take(document, grammar, len(lines) - 1, len(lines[-1]))
         return _now(look(snapshot, grammar, (), self.grammars.without_grammar(asked.language)))
 
-    def question_at(self, view: View, gathered: Gathered) -> Question:
+    def question_at(self, view: View, gathered: Gathered, config: Config) -> Question:
         session = self.session
         assert session.model is not None
         manifest = session.model.manifest
         prompt = asking.prompt_of(
             manifest, asking.capacity_of(manifest), view, gathered, session.project(view.snapshot.uri)
         )
-        stop, familiar = cast("Any", asking)._stop(session, view)[0], session.familiar(view.context.language)
-        engine = "llama_cpp" if session.config.engine == "auto" else session.config.engine
-        return Question(prompt.parts, stop, familiar, model_of(engine, manifest.model.sha256))
+        stop = cast("Any", asking)._stop(SimpleNamespace(config=config, model=session.model), view)[0]
+        engine = "llama_cpp" if config.engine == "auto" else config.engine
+        model = model_of(engine, manifest.model.sha256)
+        return Question(prompt.parts, stop, session.familiar(view.context.language), model)
 
     # --- what may go on
 
@@ -580,14 +619,16 @@ class Replay:
                 self.waste.append(f"step {self.step}: {request.written()!r} is written on")
 
     def agrees(self, asked: Asked, request: Request) -> bool:
+        """Whether a generation is about the text as it is, less what the worker was told that was typed since. What
+        else differs (settings, the outline) shows only when the text is looked at more closely."""
         state = _without(asked.before, len(request.typed))
-        if state is None or state[1] != request.typed:
-            return False
+        *_, behind, _, before = request.asked.parts
         self.seen["went on"] += 1
-        library = self.stage.library
-        return any(
-            request.key == question.key or library.differs_in_edge(request.key, question, model_text(state[0]))
-            for _, question in self.questions(asked, state[0], memory=request.by_memory)
+        return (
+            state is not None
+            and state[1] == request.typed
+            and model_text(state[0]).endswith(before.text)
+            and model_text(_without_closers(asked.behind)).startswith(behind.text)
         )
 
 

@@ -46,6 +46,7 @@ class Page(msgspec.Struct):
     """A document as the editor has it.
 
     Attributes:
+        language: as it was opened last; ``usual``: as it mostly is.
         original: what it is like again after a reload.
         cursor: offset.
         opened: counts how often it was opened.
@@ -54,6 +55,7 @@ class Page(msgspec.Struct):
 
     uri: str
     language: str
+    usual: str
     original: str
     text: str = ""
     cursor: int = 0
