@@ -1,6 +1,6 @@
 """After an answer, never before it: compute what follows its acceptance, one step (llama.vim does so too).
 
-The rest of speculation (branches, prefill, disk) will live beside this.
+The rest of speculation (branches, prefill) will live beside this.
 """
 
 import asyncio

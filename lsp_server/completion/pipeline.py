@@ -92,6 +92,7 @@ async def _complete(
 
     # 4. What may be shown of it here and now: the likeliest that passes the filters, if it is sure enough.
     candidate, passed = _filtered(session, candidates, view, trace)
+    session.cache.shown(place, candidate, passed)
     watch.stage("filters")
     shown = _judged(session, candidate, passed, view, trace)
     trace.unasked = trace.sure and not silence
