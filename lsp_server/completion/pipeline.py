@@ -98,6 +98,7 @@ async def _complete(
 
     # 3. What may be shown of it here and now: the likeliest that passes the filters, if it is sure enough.
     candidate, passed = _filtered(session, candidates, view, trace)
+    session.cache.shown(writer.place, candidate, passed)
     watch.stage("filters")
     shown = _judged(session, candidate, passed, view, trace)
     trace.unasked = trace.sure and not silence
@@ -113,7 +114,11 @@ async def _complete(
 
 
 class _Writer:
-    """Gets the candidates for one view: from the cache, from what is being written, from the engine."""
+    """Gets the candidates for one view: from the cache, from what is being written, from the engine.
+
+    Attributes:
+        place: of the view, as the cache has it.
+    """
 
     def __init__(
         self,
@@ -129,7 +134,7 @@ class _Writer:
         self._session, self._view, self._trace, self._watch = session, view, trace, watch
         self._manifest, self._project = model.manifest, session.project(view.snapshot.uri)
         self._origin, self._only_prompt = origin, only_prompt
-        self._place = place_at(session, view, model.manifest, self._project)
+        self.place = place_at(session, view, model.manifest, self._project)
 
     async def candidates(self) -> tuple[tuple[Candidate, ...], Source]:
         """See the class.
@@ -139,7 +144,7 @@ class _Writer:
         """
         session, asked = self._session, self._origin == "asked"
         if asked:
-            session.ahead.place = self._place
+            session.ahead.place = self.place
         found = self._found()
         self._watch.stage("cache")
         if found is not None:
@@ -156,13 +161,13 @@ class _Writer:
 
     def _found(self) -> Found | None:
         without = self._session.without
-        found = None if "cache" in without else self._session.cache.find(self._place)
+        found = None if "cache" in without else self._session.cache.find(self.place)
         return None if found is not None and found.typed and "typed_through" in without else found
 
     async def _joined(self) -> tuple[Candidate, ...] | None:
         """What a generation that runs already comes to; ``None`` where none does that is of use."""
         session = self._session
-        flying = None if "joined" in session.without else session.flights.find(self._place)
+        flying = None if "joined" in session.without else session.flights.find(self.place)
         if flying is None:
             return None
         flight, typed = flying
@@ -200,7 +205,7 @@ class _Writer:
             session,
             view,
             prompt,
-            self._place,
+            self.place,
             self._trace,
             origin=self._origin,
             only_prompt=self._only_prompt,
