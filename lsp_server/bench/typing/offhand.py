@@ -227,13 +227,12 @@ class Offhand:
         """What it cost up to now; tokens up to the last look at everything."""
         assert self._processes is not None
         kv = self._status.get("kv", {})
-        written = sum(told.tokens.get("generated", 0) for told in self._told.values())
         return Usage(
             cpu_s=self._processes.cpu_s(),
             rss_mb=self._processes.rss_mb(),
             prompt_tokens=kv.get("prompt_tokens", 0),
             reused_tokens=kv.get("reused_tokens", 0),
-            computed_tokens=written + self._status.get("speculated_tokens", 0),
+            computed_tokens=sum(self._status.get("speculation", {}).get("tokens", {}).values()),
             requests=len(self._told),
             model_calls=sum(told.ran for told in self._told.values()),
         )
