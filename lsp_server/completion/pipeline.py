@@ -190,11 +190,12 @@ class _Writer:
 
     async def _asked_afresh(self) -> tuple[Candidate, ...]:
         session, view, manifest = self._session, self._view, self._manifest
-        if self._origin == "asked" and view.snapshot.uri not in session.remembered:
+        first = self._origin in ("asked", "prefill")  # the others follow from what was asked before
+        if first and view.snapshot.uri not in session.remembered:
             remember(session, view.snapshot)
         capacity = capacity_of(manifest)
         gathered = session.gathered.get(view.snapshot.uri, NOTHING)
-        if self._origin in ("asked", "prefill"):
+        if first:
             gathered = await gather(session, view, manifest.template, capacity, manifest.pieces)
             self._watch.stage("retrieval")
         prompt = prompt_of(manifest, capacity, view, gathered, self._project)

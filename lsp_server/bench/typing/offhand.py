@@ -18,13 +18,21 @@ from lsp_server.base import paths
 from lsp_server.base.errors import EngineError
 from lsp_server.bench.typing.processes import Processes
 from lsp_server.bench.typing.subject import Answer, Document, Usage
+from lsp_server.completion.session import WITHOUT, Part
 
 Answered = TypeVar("Answered")
 
-#: Parts of speculation that can be left out, in the order in which the ablation adds them; the server reads which from
-#: this variable of its environment.
-PARTS = ("cache", "typed_through", "joined", "prefill", "lookahead", "branches", "disk")
-WITHOUT = "OFFHAND_WITHOUT"
+#: Parts of speculation that can be left out, in the order in which the ablation adds them.
+PARTS: tuple[Part, ...] = (
+    "cache",
+    "typed_through",
+    "joined",
+    "prefill",
+    "lookahead",
+    "branches",
+    "disk",
+    "manners",
+)
 
 #: Questions that ``offhand.why`` is asked after: it remembers the last 50.
 _BEHIND = 20
