@@ -46,6 +46,7 @@ def heed(session: Session, snapshot: Snapshot) -> None:
     """A question has come: what is written for an earlier one of that document goes on if it may answer this one too,
     and else ends within one token. Called at its arrival, before anything else can happen."""
     session.ahead.await_answer()
+    session.newest[snapshot.uri] = _moment(snapshot)
     if "joined" in session.without:
         session.stop_speculation()
         session.flights.make_way(snapshot.uri)
@@ -201,6 +202,8 @@ class _Writer:
         prompt = prompt_of(manifest, capacity, view, gathered, self._project)
         self._watch.stage("prompt")
         if self._origin == "asked":
+            if _outdated(session, view.snapshot):
+                raise Nothing("there is a newer question")
             session.flights.make_way(view.snapshot.uri)
         candidates = await ask(
             session,
@@ -223,6 +226,16 @@ async def _model(session: Session) -> Model:
     if session.model is None:
         raise Nothing(session.trouble or "the model is not loaded yet")
     return session.model
+
+
+def _moment(snapshot: Snapshot) -> tuple[int, int, int]:
+    return snapshot.version, snapshot.line, snapshot.column
+
+
+def _outdated(session: Session, snapshot: Snapshot) -> bool:
+    """Whether another place of the document was asked about meanwhile, in the menu or beside the cursor: what is
+    written for that must not be ended."""
+    return session.newest.get(snapshot.uri, _moment(snapshot)) != _moment(snapshot)
 
 
 def _keep_tree(session: Session, view: View) -> None:

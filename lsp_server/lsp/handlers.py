@@ -100,6 +100,7 @@ def register(server: "OffhandServer") -> None:
     def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:
         ls.session.stop_speculation()
         ls.session.flights.make_way(params.text_document.uri)
+        ls.session.newest.pop(params.text_document.uri, None)
         acceptance.closing(ls.session, params.text_document.uri, time.time())
         ls.session.documents.close(params.text_document.uri)
         forget(ls.session, params.text_document.uri)
@@ -181,8 +182,10 @@ def _asked(ls: "OffhandServer", editors: Snapshot, popup: types.SelectedCompleti
 
 
 async def _inline(ls: "OffhandServer", asked: _Asked | None) -> types.InlineCompletionList | None:
-    suggestion = await _answer(ls, asked.snapshot, "inline") if asked is not None else None
-    if asked is None or suggestion is None:
+    if asked is None:
+        return None
+    suggestion = await _answer(ls, asked.snapshot, "inline", asked.editors)
+    if suggestion is None:
         return None
     ending = snapshots.line_ending(asked.editors)
     item = convert.inline_item(suggestion, asked.editors, ls.encoding, ending, asked.selected, asked.start)
@@ -192,7 +195,7 @@ async def _inline(ls: "OffhandServer", asked: _Asked | None) -> types.InlineComp
 async def _popup(ls: "OffhandServer", snapshot: Snapshot | None) -> types.CompletionList | None:
     if snapshot is None:
         return None
-    suggestion = await _answer(ls, snapshot, "popup")
+    suggestion = await _answer(ls, snapshot, "popup", snapshot)
     if suggestion is None:
         return types.CompletionList(is_incomplete=True, items=[])
     capabilities = ls.client_capabilities.text_document
@@ -205,8 +208,14 @@ async def _popup(ls: "OffhandServer", snapshot: Snapshot | None) -> types.Comple
     return types.CompletionList(is_incomplete=True, items=[made])
 
 
-async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggestion | None:
-    """Run the core for one request. A newer request of the same document and kind ends it: the answer is then null."""
+async def _answer(
+    ls: "OffhandServer", snapshot: Snapshot, kind: str, editors: Snapshot
+) -> Suggestion | None:
+    """Run the core for one request. A newer request of the same document and kind ends it: the answer is then null.
+
+    Args:
+        editors: the document as the editor had it.
+    """
     session = ls.session
     trace = Trace(session.next_id(), snapshot.path, snapshot.line + 1, snapshot.column + 1, kind)
     session.traces.append(trace)
@@ -226,8 +235,9 @@ async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str) -> Suggest
     ls.keep_traces()
     suggestion = task.result()
     document = session.documents.get(snapshot.uri)
-    if suggestion is not None and (document is None or document.version != snapshot.version):
-        # The text moved on while the model was thinking. The cache has the answer for the request that follows.
+    if suggestion is not None and (document is None or document.snapshot_lines() is not editors.lines):
+        # The text moved on while the model was thinking. The cache has the answer for the request that follows. (The
+        # version does not tell: a document that was closed and opened again may have that of another text.)
         trace.source, trace.reason = "nothing", "the document changed meanwhile"
         suggestion = None
     session.metrics.answered(trace.source, trace.total_ms)

@@ -1,0 +1,493 @@
+"""A worker process that is played: what it writes is a function of what it was asked, when it writes it is chance.
+
+Takes the place of ``base.child.Process``, so that the real ``WorkerClient`` is asked. Every line that it writes ends in
+a mark, so that whoever finds a text anywhere can look up what it was written for: ``Library``. It is as nasty as a real
+worker may be: a message takes a moment, it hears late or never that the text disagrees, finishes although it was just
+cancelled, stops at its deadline in the middle of a word, has nothing to say, fails, and can be killed at any time.
+"""
+
+import asyncio
+import random
+import re
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from hashlib import blake2b
+from os.path import commonprefix
+from typing import Any
+
+import msgspec
+
+from lsp_server.base.parts import Part
+from lsp_server.engine import messages
+from lsp_server.engine.messages import Step, Stop, Written
+from lsp_server.workspace.retrieval.piece import Piece
+
+#: At the end of each line: what it was written for, which line it is, and of which alternative.
+MARK = re.compile(r"#([0-9a-v]{13})\.(\d+)\.(\d+)~")
+
+#: Two messages are never at the same time: an event loop would not keep their order (s).
+_APART = 1e-6
+
+#: The key that parts from what is written.
+PARTS = "q"
+
+#: So long it takes at most until a worker has heard what there is to stop (s).
+TOLD = 0.01
+
+_WORDS = (
+    *("alpha", "beta", "gamma", "delta", "x", "total", "self.", "items", "if x:", "value"),
+    *(" = ", " + ", ", ", "(", ")", "[0]", ": ", '"s"', "é", "\U0001f600", " "),
+)
+
+
+class Text(msgspec.Struct, frozen=True):
+    """What is written: pieces as long as tokens."""
+
+    tokens: tuple[str, ...]
+
+    @property
+    def whole(self) -> str:
+        return "".join(self.tokens)
+
+
+class Writing(msgspec.Struct, frozen=True):
+    """All that is written for a prompt.
+
+    Attributes:
+        texts: the likeliest first; that is empty if there is nothing to add.
+        sure: all is likely; otherwise nothing of it is.
+    """
+
+    texts: tuple[Text, ...]
+    sure: bool
+
+
+def model_of(engine: str, sha256: str) -> str:
+    """The model, as ``Question`` has it."""
+    return f"{engine} {sha256}"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """All that an answer depends on.
+
+    Attributes:
+        model: the engine and the digest of the model's file.
+    """
+
+    parts: tuple[Part, ...]
+    stop: Stop
+    familiar: bool
+    model: str
+
+    @property
+    def key(self) -> str:
+        """Of the whole, in one word."""
+        return _digest(self)
+
+    @property
+    def prefix(self) -> str:
+        """The text before the cursor, from the window's edge on."""
+        return self.parts[-1].text
+
+    @property
+    def rest(self) -> str:
+        """Of all but that text, in one word."""
+        last = msgspec.structs.replace(self.parts[-1], text="")
+        return _digest(msgspec.structs.replace(self, parts=(*self.parts[:-1], last)))
+
+
+def _digest(value: Any) -> str:
+    number = int.from_bytes(blake2b(msgspec.msgpack.encode(value), digest_size=8).digest(), "big")
+    return "".join("0123456789abcdefghijklmnopqrstuv"[number >> 5 * place & 31] for place in range(13))
+
+
+#: Prompts that are kept, so that a difference can be shown.
+_KEPT = 2_000
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What was written for a question, and so much of the question that others can be compared with it.
+
+    Attributes:
+        rest, edge, prefix: see ``Question``; of its text before the cursor the length and the digest.
+    """
+
+    writing: Writing
+    rest: str
+    edge: int
+    prefix: str
+
+
+class Library:
+    """What was written for what.
+
+    Attributes:
+        asked: by key, the newest last; not all of it.
+        cut: texts by their keys that were not written to their end.
+    """
+
+    def __init__(self) -> None:
+        self.origins: dict[str, Origin] = {}
+        self._alike: dict[str, list[str]] = {}
+        self.asked: OrderedDict[str, Question] = OrderedDict()
+        self.cut: set[str] = set()
+
+    def write(self, question: Question) -> tuple[str, Writing]:
+        """What is written for a question, always the same; and its key."""
+        key = question.key
+        self.asked[key] = question
+        while len(self.asked) > _KEPT:
+            self.asked.popitem(last=False)
+        origin = self.origins.get(key)
+        if origin is None:
+            prefix = question.prefix
+            writing = _compose(key, prefix, question.stop)
+            origin = self.origins[key] = Origin(writing, question.rest, len(prefix), _digest(prefix))
+            self._alike.setdefault(origin.rest, []).append(key)
+        return key, origin.writing
+
+    def text(self, key: str, alternative: int) -> str:
+        return self.origins[key].writing.texts[alternative].whole
+
+    def alike(self, question: Question) -> list[str]:
+        """The keys of questions that are the same but for the text before the cursor."""
+        return self._alike.get(question.rest, [])
+
+    def differs_in_edge(self, key: str, question: Question, before: str) -> bool:
+        """Whether another question was the same, but that its window began at another line.
+
+        Args:
+            before: the document's text up to the cursor.
+        """
+        origin = self.origins[key]
+        return (
+            origin.rest == question.rest
+            and len(before) >= origin.edge
+            and origin.prefix == _digest(before[len(before) - origin.edge :])
+        )
+
+    def differences(self, key: str, question: Question) -> str:
+        """In what another question differs from one that was asked, for people."""
+        if key not in self.asked:
+            return "it was asked long ago"
+        other = self.asked[key]
+        found = [
+            f"{getattr(other, name)} became {getattr(question, name)}"
+            for name in ("stop", "familiar", "model")
+            if getattr(other, name) != getattr(question, name)
+        ]
+        if len(other.parts) != len(question.parts):
+            return f"{other.parts} became {question.parts}"
+        for one, two in zip(other.parts, question.parts, strict=True):
+            if one != two:
+                same = len(commonprefix((one.text, two.text)))
+                old, new = (f"{text[max(0, same - 20) : same + 40]!r}" for text in (one.text, two.text))
+                found.append(f"{old} became {new} at {same} of {len(two.text)}, limits {one.limit}, {two.limit}")
+        return "; ".join(found)
+
+
+def _compose(key: str, before: str, stop: Stop) -> Writing:
+    chance = random.Random(key)
+    if chance.random() < 0.06:
+        return Writing((Text(()),), sure=True)
+    lines = chance.randint(1, 4) if stop.kind == "block" else 1
+    first = _text(chance, key, 0, before, stop, lines, ())
+    others = []
+    for number in range(1, 1 + chance.choice((0, 0, 1, 2))):
+        same = first.tokens[: chance.randint(0, 2)]
+        others.append(_text(chance, key, number, before, stop, 1, same))
+    return Writing((first, *others), sure=chance.random() < 0.85)
+
+
+def _text(
+    chance: random.Random,
+    key: str,
+    number: int,
+    before: str,
+    stop: Stop,
+    lines: int,
+    begun: tuple[str, ...],
+) -> Text:
+    tokens = list(begun)
+    indentation = " " * (max(stop.indent, 0) + 4)
+    for line in range(lines):
+        if line or (stop.kind == "block" and before.rstrip(" ").endswith((":", "{"))):
+            tokens += ["\n", indentation]
+        # More than may be written, now and then.
+        words = chance.randint(1, 7) if chance.random() < 0.97 else 60
+        tokens += (chance.choice(_WORDS) for _ in range(words))
+        tokens += [" ", f"#{key}.{line}.{number}~"]
+    return Text(tuple(tokens))
+
+
+class Request:
+    """One that was asked, until it is answered."""
+
+    def __init__(self, asked: messages.Complete, writing: Writing, deadline: float, key: str) -> None:
+        self.asked, self.writing, self.deadline, self.key = asked, writing, deadline, key
+        self.cancelled = False
+        self.typed = ""
+        self.tokens = 0
+
+    def so_far(self) -> Text:
+        return Text(self.writing.texts[0].tokens[: self.tokens])
+
+    def written(self) -> str:
+        return self.so_far().whole
+
+    def disagrees(self) -> bool:
+        return not _agree(self.written(), self.typed)
+
+    @property
+    def wanted(self) -> bool:
+        """Nobody has told to stop."""
+        return not self.cancelled and not self.disagrees()
+
+
+def _agree(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+class Stage:
+    """Where workers are started, one after the other. Its ``start`` takes the place of ``child.start``."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.library = Library()
+        self.worker: Understudy | None = None
+        self.started = 0
+        self.asked = 0  # generations begun, for a question and ahead of it
+        self.ahead = 0
+        self.tokens = 0
+        self.waste: list[str] = []  # what went on beside a question
+
+    async def start(
+        self, command: Any, environment: Any, decoder: Any, on_message: Callable[[Any], None]
+    ) -> "Understudy":
+        await asyncio.sleep(self.chance.choice((0.0, 0.01, 0.3)))
+        self.started += 1
+        self.worker = Understudy(self, on_message)
+        return self.worker
+
+
+class Understudy:
+    """One worker process, see the module."""
+
+    pid = 0
+    failure = ""
+
+    def __init__(self, stage: Stage, on_message: Callable[[Any], None]) -> None:
+        self._stage, self._chance, self._on_message = stage, stage.chance, on_message
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.exit_code = 0
+        self.model = ""
+        self._loaded = self._memory_alone = False
+        self._waiting: deque[Request | messages.Fit] = deque()
+        self.running: Request | None = None
+        self._last_in = self._last_out = 0.0
+
+    # --- the pipe
+
+    def send(self, message: Any) -> None:
+        """From the server: it takes a moment, and nothing overtakes."""
+        self._last_in = max(self._last_in + _APART, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
+        self._loop.call_at(self._last_in, self._hear, message)
+
+    def _say(self, message: Any) -> None:
+        self._last_out = max(self._last_out + _APART, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
+        self._loop.call_at(self._last_out, self._arrives, message)
+
+    def _arrives(self, message: Any) -> None:
+        if not self.ended.done():
+            self._on_message(message)
+
+    def hang_up(self) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        if not self.ended.done():
+            self.exit_code = -9
+            self.ended.set_result(None)
+
+    async def gone(self) -> None:
+        self.kill()
+        await asyncio.sleep(0)
+
+    # --- the worker
+
+    def requests(self) -> list[Request]:
+        """All that are asked, also those that wait."""
+        waiting = [one for one in self._waiting if isinstance(one, Request)]
+        return ([self.running] if self.running else []) + waiting
+
+    def _hear(self, message: Any) -> None:
+        if self.ended.done():
+            return
+        if isinstance(message, messages.Load):
+            self.model, self._memory_alone = model_of(message.engine, message.sha256), message.engine == "memory"
+            self._say(messages.Learnt(0, 0, 0))
+            self._loop.call_later(self._chance.choice((0.01, 0.2, 1.5)), self._is_loaded)
+        elif isinstance(message, messages.Complete):
+            question = Question(message.parts, message.stop, message.familiar, self.model)
+            key, writing = self._stage.library.write(question)
+            deadline = self._loop.time() + message.deadline_ms / 1000
+            self._stage.asked += not message.speculative
+            self._stage.ahead += message.speculative
+            request = Request(message, writing, deadline, key)
+            self._take(request)
+            if not message.speculative:
+                self._loop.call_later(TOLD, self._look_around, request)
+        elif isinstance(message, messages.Fit):
+            self._take(message)
+        else:
+            self._change(message)
+
+    def _change(self, message: Any) -> None:
+        for request in self.requests():
+            if isinstance(message, messages.Cancel) and message.id == request.asked.id:
+                request.cancelled = True
+            elif isinstance(message, messages.Typed) and message.id == request.asked.id:
+                request.typed = message.text
+
+    def _look_around(self, request: Request) -> None:
+        """A question has come that nothing answered which was being written: all that was must have been ended, what
+        was written ahead and what was written in the same document."""
+        requests = self.requests()
+        older = requests[: requests.index(request)] if request in requests else []
+        for other in older:
+            speculative, same = other.asked.speculative, other.asked.document == request.asked.document
+            if other.wanted and request.wanted and (speculative or same):
+                self._stage.waste.append("ahead" if speculative else "for an older question")
+
+    def _is_loaded(self) -> None:
+        self._loaded = True
+        self._say(messages.Loaded("fake", 4096, 1024, 0, 1.0))
+
+    def _take(self, one: "Request | messages.Fit") -> None:
+        self._waiting.append(one)
+        if self.running is None and len(self._waiting) == 1:
+            self._next()
+
+    def _next(self) -> None:
+        while self._waiting and not self.ended.done():
+            one = self._waiting.popleft()
+            if isinstance(one, messages.Fit):
+                self._say(_fitted(one))
+                continue
+            self.running = one
+            self._loop.call_later(self._chance.choice((0.002, 0.02, 0.08, 0.25)), self._read, one)
+            return
+
+    def _read(self, request: Request) -> None:
+        """The prompt is evaluated."""
+        if self.ended.done():
+            return
+        fate = self._chance.random()
+        if fate < 0.005:
+            self._finish(request, "end", error="It failed.")
+        elif request.cancelled:
+            self._finish(request, "cancelled")
+        elif request.asked.max_tokens == 0:
+            self._finish(request, "length")
+        else:
+            # Some do not hear what is typed, some hear it late, most with the next token.
+            deaf = self._chance.choice((0, 0, 0, 0, 4, 1_000))
+            pace = self._chance.choice((0.001, 0.005, 0.02, 0.02, 0.06))
+            self._write(request, deaf, pace)
+
+    def _write(self, request: Request, deaf: int, pace: float) -> None:
+        """One token, and so on."""
+        if self.ended.done():
+            return
+        tokens = request.writing.texts[0].tokens
+        if request.cancelled or (request.disagrees() and deaf <= 0):
+            self._finish(request, "cancelled")
+        elif self._loop.time() >= request.deadline:
+            self._finish(request, "deadline")
+        elif request.tokens == len(tokens):
+            self._finish(request, "block" if request.asked.stop.kind == "block" else "line" if tokens else "end")
+        elif request.tokens == request.asked.max_tokens:
+            self._finish(request, "length")
+        else:
+            if tokens[request.tokens] == "\n" and request.written().strip():
+                self._say(messages.Partial(request.asked.id, request.written(), _steps(request, request.so_far())))
+            request.tokens += 1
+            self._loop.call_later(pace, self._write, request, deaf - request.disagrees(), pace)
+
+    def _finish(self, request: Request, reason: messages.FinishReason, error: str = "") -> None:
+        whole = reason in ("end", "line", "block") and not error
+        texts = request.writing.texts
+        others = [Written(text.whole, _steps(request, text)) for text in texts[1:]] if whole else []
+        branches = _branches(request) if whole else ()
+        self._stage.tokens += request.tokens
+        if reason in ("length", "deadline"):
+            self._stage.library.cut.add(request.key)
+        self._say(
+            messages.Finished(
+                request.asked.id,
+                "" if error else request.written(),
+                reason,
+                _steps(request, request.so_far()),
+                tuple(others),
+                source="model" if self._loaded and not self._memory_alone else "memory",
+                prompt_tokens=sum(len(part.text) for part in request.asked.parts) // 4,
+                tokens=request.tokens,
+                error=error,
+                cpu_ms=5.0,
+                branches=branches,
+            )
+        )
+        self.running = None
+        self._next()
+
+
+def _fitted(fit: messages.Fit) -> messages.Fitted:
+    """A token has four characters."""
+    texts = tuple(part.text for part in fit.parts)
+    return messages.Fitted(fit.id, texts, tuple(len(text) // 4 + 1 for text in texts))
+
+
+def _branches(request: Request) -> tuple[tuple[str, float], ...]:
+    """Texts that part from what was written, the likeliest first; all with the same key."""
+    chance, text = random.Random(request.key), request.writing.texts[0].whole
+    ends = sorted({0, *(chance.randrange(len(text)) for _ in range(3))}) if text else []
+    return tuple((text[:end] + PARTS, 0.3 / (1 + number)) for number, end in enumerate(ends))
+
+
+def _steps(request: Request, text: Text) -> tuple[Step, ...]:
+    logprob = -0.005 if request.writing.sure else -8.0
+    steps, length = [], 0
+    for token in text.tokens:
+        length += len(token)
+        steps.append(Step(length, logprob))
+    return tuple(steps)
+
+
+class Index:
+    """An index that is played, in the place of ``IndexClient``: it has something for some cursors, sometimes in time."""
+
+    def __init__(self, roots: tuple[str, ...], seed: int) -> None:
+        self.roots, self.pid = roots, None
+        self._chance = random.Random(seed)
+
+    async def ask(self, wants: bytes, timeout: float) -> bytes | None:
+        delay = self._chance.choice((0.0, 0.005, 0.02, 0.05))
+        await asyncio.sleep(min(delay, timeout))
+        if delay > timeout:
+            return None
+        names = self._chance.choice(((), ("alpha",), ("beta",), ("beta", "alpha")))
+        pieces = [Piece(f"/home/one/{name}.py", f"def {name}(x):\n    return x\n\n\n{name}(1)", "own", 1.0) for name in names]
+        return msgspec.msgpack.encode(pieces)
+
+    def override(self, path: str, text: str, language: str) -> None:
+        """Take no notice."""
+
+    def release(self, path: str) -> None:
+        """Take no notice."""
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+    async def close(self) -> None:
+        """Nothing runs."""
