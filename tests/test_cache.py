@@ -203,6 +203,21 @@ def test_only_the_steps_that_are_left_speak_for_the_rest() -> None:
     assert found.candidates() == (Candidate("de", steps=(Step(2, -3.0), Step(2, -4.0))),)
 
 
+def test_what_was_shown_is_typed_through() -> None:
+    """In place of what was computed and likelier, which stays; of a place that has no entry nothing is known."""
+    cache = Cache()
+    put(cache, Place("a", "", ""), "bad", "  cd", "ef")
+    cache.shown(Place("a", "", ""), Candidate("  cd"), Candidate("cd", replace=1))
+    cache.shown(Place("x", "", ""), Candidate("  cd"), Candidate("cd"))
+    cache.shown(Place("a", "", ""), Candidate("other"), Candidate("her"))
+    found = cache.find(Place("a", "", ""))
+    assert found is not None
+    assert found.candidates() == tuple(map(Candidate, ("cd", "ef", "bad")))
+    assert text_of(cache, Place("ac", "", "")) == "d"
+    assert cache.find(Place("ab", "", "")) is None
+    assert len(cache) == 1
+
+
 @pytest.mark.parametrize(
     ("older", "newer", "typed"),
     [

@@ -118,6 +118,7 @@ def test_doctor(tmp_path: Path) -> None:
         "index",
         "state",
         "learnt",
+        "kept",
         "editors",
     }
     speed = re.search(r"(\d+) prompt tokens/s, (\d+) tokens/s", checks["engine"]["text"])
@@ -125,6 +126,7 @@ def test_doctor(tmp_path: Path) -> None:
     assert int(speed[2]) > 0
     assert all(check["advice"] for check in checks.values() if check["level"] != "ok")
     assert "no code leaves this machine" in checks["server"]["text"]
+    assert "no completions of earlier sessions" in checks["kept"]["text"]
 
 
 @pytest.mark.slow
@@ -205,9 +207,15 @@ def test_reset(tmp_path: Path) -> None:
     prompt = kept.parent / "caches" / "0123.kv"
     prompt.parent.mkdir()
     prompt.write_bytes(b"state")
+    answers = [tmp_path / "offhand" / "cache" / name for name in ("completions", "completions.4711")]
+    answers[0].parent.mkdir()
+    for one in answers:
+        one.write_bytes(b"sealed")
     out = offhand(tmp_path, "reset")
     assert "could not be read" in out
     assert "Removed what was kept of prompts" in out
+    assert f"Removed {answers[0]}: completions" in out
+    assert not any(one.exists() for one in answers)
     assert not kept.exists()
     assert not prompt.exists()
 
@@ -294,7 +302,7 @@ def test_demo(tmp_path: Path) -> None:
     out = offhand(tmp_path, "demo")
     shown = re.findall(r"▶ │ .*├.+┤", out)
     assert len(shown) >= 3, out
-    assert len(re.findall(r"\d+ ms from the model; (as in the file|the file has)", out)) == len(shown)
+    assert len(re.findall(r"\d+ ms (from the|computed).*; (as in the file|the file has)", out)) == len(shown)
     keys = re.search(r"(\d+) keys: ghost text for (\d+), median [\d.]+ ms", out)
     assert keys is not None
     assert int(keys[2]) > 0

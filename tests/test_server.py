@@ -351,10 +351,14 @@ async def test_accepts_and_rejects_are_learnt(home: Path) -> None:
     assert counts.accepted_characters == len(item["insertText"])
     assert counts.written_characters == len(item["insertText"]) + 1
     assert "value" not in share.read_text()
+    assert b"compute" not in (home / "cache" / "completions").read_bytes()
 
     client = await RawClient.start(home)
     await client.initialize(FAKE)
     await client.ready()
+    client.open(CODE, uri)
+    assert await client.inline(*CURSOR, uri=uri) is not None
+    assert (await client.command("offhand.why"))[0]["source"] == "disk"
     learnt = (await client.command("offhand.status"))["learnt"]
     assert (learnt["accepted"], learnt["rejected"]) == (1, 1)
     assert (await client.command("offhand.resetLearning"))["accepted"] == 1

@@ -18,7 +18,7 @@ STATUS = {
     "memory": {"reading": False},
     "index": {"files": 2, "waiting": 0},
     "kv": {"prompt_tokens": 100, "reused_tokens": 90},
-    "speculated_tokens": 7,
+    "speculation": {"tokens": {"asked": 5, "lookahead": 7}},
 }
 
 

@@ -35,5 +35,5 @@ def kept_caches() -> Path:
 
 
 def cache_dir() -> Path:
-    """What can be made again at any time: the indexes of workspaces."""
+    """What can be made again at any time: the indexes of workspaces, completions that were computed."""
     return _folder("cache", platformdirs.user_cache_dir("offhand", appauthor=False))

@@ -58,14 +58,15 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         metavar="KEY=VALUE",
         help="a setting of the server, as in its settings file; may be given again. Your own file does not count",
     )
-    parser.add_argument(
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument(
         "--without",
         action="append",
         default=[],
         metavar="PART",
         help="leave a part of speculation out, or 'all'",
     )
-    parser.add_argument(
+    parts.add_argument(
         "--ablation",
         action="store_true",
         help="with one part of speculation more each time, beginning with none",

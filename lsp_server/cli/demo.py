@@ -14,8 +14,13 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from lsp_server.cli.why import SOURCES
+
 if TYPE_CHECKING:
     from lsp_server.lsp.client import Editor
+
+#: The longest rest of the cursor, and the time between two looks at what the server does meanwhile (s).
+_REST, _LOOK = 2.0, 0.05
 
 #: Lines shown above and below each cursor.
 _ABOVE, _BELOW = 3, 1
@@ -72,6 +77,7 @@ class _Screen:
 
 
 async def _run(screen: _Screen) -> int:
+    from lsp_server.completion.session import WITHOUT
     from lsp_server.lsp.client import Editor
 
     sample = files("lsp_server.cli").joinpath("sample").joinpath("inventory.py")
@@ -79,7 +85,9 @@ async def _run(screen: _Screen) -> int:
     editor = Editor()
     screen.say("Starting the server and loading the model ...")
     begun = time.perf_counter()
-    await editor.start({"adapt": False})  # what the demo types is no user's choice
+    # What the demo types is no user's choice; and it shows what it can on a machine that needs more than a second
+    # for a prompt, and the same when it is run again.
+    await editor.start({"adapt": False, "deadline_ms": 5_000}, environment={WITHOUT: "disk"})
     screen.say(f"Ready after {time.perf_counter() - begun:.1f} s. {editor.message}\n")
     shown = 0
     try:
@@ -102,6 +110,7 @@ async def _complete(screen: _Screen, editor: "Editor", uri: str, text: str, plac
     truth = lines[row][len(place) :]
     lines[row] = place
     editor.open(uri, "python", "\n".join(lines))
+    await _rest(editor, uri, row, len(place))
     item, took = await _ask(editor, uri, row, len(place))
     editor.close(uri)  # or its memory would know the lines that are asked for next
     noted = await _newest(editor)
@@ -114,7 +123,7 @@ async def _complete(screen: _Screen, editor: "Editor", uri: str, text: str, plac
     for line in lines[row + 1 : row + 1 + _BELOW]:
         screen.say(screen.dim(f"    │ {line}"))
     verdict = "as in the file" if item == truth else f"the file has: {truth.strip()}"
-    outcome = f"from the {noted['source']}; {verdict}" if item else f"nothing: {noted['reason']}"
+    outcome = f"{SOURCES[noted['source']]}; {verdict}" if item else f"nothing: {noted['reason']}"
     screen.say(f"      {took:.0f} ms {outcome}\n")
     return bool(item)
 
@@ -150,6 +159,17 @@ async def _type(screen: _Screen, editor: "Editor", uri: str, text: str) -> int:
 def _keys(text: str) -> Iterator[str]:
     """Single keys; indentation comes with the Enter before it, as editors insert it."""
     yield from re.findall(r"\A +|\n *|.", text)
+
+
+async def _rest(editor: "Editor", uri: str, row: int, column: int) -> None:
+    """Leave the cursor there for a moment, as people do who look for a place to write at: long enough for what the
+    server does meanwhile, if the machine leaves it any time for that."""
+    editor.cursor(uri, row, column)
+    for _ in range(int(_REST / _LOOK)):
+        await asyncio.sleep(_LOOK)
+        ahead = (await editor.command("offhand.status"))["speculation"]
+        if not ahead["waiting"] and not ahead["working"]:
+            return
 
 
 async def _ask(editor: "Editor", uri: str, row: int, column: int) -> tuple[str | None, float]:

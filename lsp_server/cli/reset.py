@@ -49,9 +49,8 @@ def _empty(folder: Path, what: str) -> None:
 
 def _forget_completions(path: Path) -> None:
     try:
-        kept = [
-            one for one in path.parent.glob(f"{path.name}*") if one.is_file()
-        ]  # and what was left half-written
+        # What a server that was killed has left half-written bears its number behind the name.
+        kept = [one for one in path.parent.glob(f"{path.name}*") if one.is_file()]
         for one in kept:
             one.unlink()
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import Any
 from lsp_server.base import paths
 
 #: Where an answer came from, in words.
-_SOURCES = {
+SOURCES = {
     "cache": "computed before",
     "disk": "computed before the server was started",
     "lookahead": "computed before it was asked for: what follows acceptance",
@@ -71,7 +71,7 @@ def describe(row: dict[str, Any]) -> Iterator[str]:
 def _answer(row: dict[str, Any]) -> str:
     count = f"{row['shown']} character{'s' * (row['shown'] != 1)}"
     share = row["features"].get("memory", 0.0)
-    return f"{count} {_SOURCES[row['source']]}" + (
+    return f"{count} {SOURCES[row['source']]}" + (
         f", {share:.0%} of it the memory's" if share >= 0.005 else ""
     )
 

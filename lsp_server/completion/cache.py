@@ -81,7 +81,7 @@ class Found(msgspec.Struct, frozen=True):
     """An entry, and what stands in the document of it already.
 
     Attributes:
-        kept: it comes from an earlier session.
+        kept: it was kept beyond a process, mostly that of an earlier session.
     """
 
     entry: Entry
@@ -209,6 +209,24 @@ class Cache:
         if keep and self.store is not None:
             self.store.keep(place, entry)
 
+    def shown(self, place: Place, computed: Candidate, shown: Candidate) -> None:
+        """Have what was shown at a place be what is typed through there, where the likeliest completion begins
+        otherwise: filters have changed more of it than its end, or have dropped it for another.
+
+        Args:
+            computed: one of the place's completions; if it has none, nothing happens.
+            shown: what filters have left of it there. They would do so again, so this is as good as what was computed.
+        """
+        stretch, head = self._stretch(place)
+        entry = stretch.entries.get(head)
+        if entry is None or computed not in entry.candidates:
+            return
+        at = entry.candidates.index(computed)
+        if at or not computed.text.startswith(shown.text):
+            others = (*entry.candidates[at + 1 :], *entry.candidates[:at])
+            candidates = (_as_shown(computed, shown), *others)
+            stretch.entries[head] = msgspec.structs.replace(entry, candidates=candidates)
+
     def find(self, place: Place) -> Found | None:
         """Look up a place: exactly first, then every earlier place on the way to it whose likeliest completion begins
         with what was typed since; the latest wins. What this process computed comes before what was kept."""
@@ -323,6 +341,19 @@ def continued(candidates: tuple[Candidate, ...], typed: str) -> tuple[Candidate,
 def _continues(candidate: Candidate, typed: str) -> bool:
     """Whether a completion begins with what was typed and goes on."""
     return candidate.text.startswith(typed) and (not typed or len(candidate.text) > len(typed))
+
+
+def _as_shown(computed: Candidate, shown: Candidate) -> Candidate:
+    """A completion without what was taken away at its front, or else, in the whole, as it was shown."""
+    start = computed.text.find(shown.text)
+    if start < 0:
+        return msgspec.structs.replace(computed, text=shown.text)
+    steps = tuple(
+        msgspec.structs.replace(step, characters=step.characters - start)
+        for step in computed.steps
+        if step.characters >= start
+    )
+    return msgspec.structs.replace(computed, text=computed.text[start:], steps=steps)
 
 
 def _rest(candidate: Candidate, typed: int) -> Candidate:

@@ -99,6 +99,7 @@ async def _complete(
 
     # 3. What may be shown of it here and now: the likeliest that passes the filters, if it is sure enough.
     candidate, passed = _filtered(session, candidates, view, trace)
+    session.cache.shown(writer.place, candidate, passed)
     watch.stage("filters")
     shown = _judged(session, candidate, passed, view, trace)
     trace.unasked = trace.sure and not silence
@@ -114,7 +115,11 @@ async def _complete(
 
 
 class _Writer:
-    """Gets the candidates for one view: from the cache, from what is being written, from the engine."""
+    """Gets the candidates for one view: from the cache, from what is being written, from the engine.
+
+    Attributes:
+        place: of the view, as the cache has it.
+    """
 
     def __init__(
         self,
@@ -130,7 +135,7 @@ class _Writer:
         self._session, self._view, self._trace, self._watch = session, view, trace, watch
         self._manifest, self._project = model.manifest, session.project(view.snapshot.uri)
         self._origin, self._only_prompt = origin, only_prompt
-        self._place = place_at(session, view, model.manifest, self._project)
+        self.place = place_at(session, view, model.manifest, self._project)
 
     async def candidates(self) -> tuple[tuple[Candidate, ...], Source]:
         """See the class.
@@ -140,7 +145,7 @@ class _Writer:
         """
         session, asked = self._session, self._origin == "asked"
         if asked:
-            session.ahead.place = self._place
+            session.ahead.place = self.place
         found = self._found()
         self._watch.stage("cache")
         if found is not None:
@@ -157,13 +162,13 @@ class _Writer:
 
     def _found(self) -> Found | None:
         without = self._session.without
-        found = None if "cache" in without else self._session.cache.find(self._place)
+        found = None if "cache" in without else self._session.cache.find(self.place)
         return None if found is not None and found.typed and "typed_through" in without else found
 
     async def _joined(self) -> tuple[Candidate, ...] | None:
         """What a generation that runs already comes to; ``None`` where none does that is of use."""
         session = self._session
-        flying = None if "joined" in session.without else session.flights.find(self._place)
+        flying = None if "joined" in session.without else session.flights.find(self.place)
         if flying is None:
             return None
         flight, typed = flying
@@ -186,11 +191,12 @@ class _Writer:
 
     async def _asked_afresh(self) -> tuple[Candidate, ...]:
         session, view, manifest = self._session, self._view, self._manifest
-        if self._origin == "asked" and view.snapshot.uri not in session.remembered:
+        first = self._origin in ("asked", "prefill")  # the others follow from what was asked before
+        if first and view.snapshot.uri not in session.remembered:
             remember(session, view.snapshot)
         capacity = capacity_of(manifest)
         gathered = session.gathered.get(view.snapshot.uri, NOTHING)
-        if self._origin in ("asked", "prefill"):
+        if first:
             gathered = await gather(session, view, manifest.template, capacity, manifest.pieces)
             self._watch.stage("retrieval")
         prompt = prompt_of(manifest, capacity, view, gathered, self._project)
@@ -203,7 +209,7 @@ class _Writer:
             session,
             view,
             prompt,
-            self._place,
+            self.place,
             self._trace,
             origin=self._origin,
             only_prompt=self._only_prompt,

@@ -6,10 +6,12 @@ what surrounds its line, its column, a proof, which is a digest of its content u
 under the output of SHAKE-256 for key and proof (a synthetic initialisation vector, as in RFC 5297: two contents of one
 place share no key stream). The proof also tells whether the content is whole and the key is the right one.
 
-What that gives: from the file alone nobody learns more than how many entries there are, how long each is, in which
-column it begins and which belong to one line. What it does not give: whoever has the same source text can tell whether
-there is an entry for a place in it, and read it; and whoever knows all of the text but a few characters can guess these
-until an entry opens. That is no more than the source files themselves tell, which lie on the same disk in clear.
+What that gives: from the file alone nobody learns more than how many entries there are, in which order they came, how
+long each is, in which column it begins and which belong to one line. What it does not give: whoever has the same source
+text can tell whether there is an entry for a place in it, and read it; whoever knows all of the text but a few
+characters can guess these until an entry opens, and a place with little around it, as in a new file, is guessed easily.
+As long as the source files lie on the same disk in clear they tell more; an entry for text that was deleted since is
+there until newer ones take its room.
 
 Knows no files.
 """

@@ -47,6 +47,9 @@ _SHOWN = 100
 Outcome = Literal["accepted", "typed", "rejected", "ignored", "unknown", ""]
 
 
+#: Environment variable of the server by which benchmarks leave parts out, see ``Session.without``.
+WITHOUT = "OFFHAND_WITHOUT"
+
 #: What completing can do without beside decoding's stages, so that a benchmark can tell what each is worth.
 Part = Literal[
     "retrieval",
@@ -291,6 +294,7 @@ class Session:
             "partly_accepted": counts.parts,
             "speculation": {
                 **self.manners.status(),
+                "waiting": self.ahead.timer is not None,
                 "working": self.ahead.working,
                 "runs": counts.computed,
                 "tokens": counts.tokens,

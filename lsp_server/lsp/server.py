@@ -18,7 +18,7 @@ from lsp_server.base import log, paths
 from lsp_server.base.config import Config
 from lsp_server.base.text import PositionEncoding
 from lsp_server.completion import adaptation, cachefile, history, survival, workspace
-from lsp_server.completion.session import Session, spared
+from lsp_server.completion.session import WITHOUT, Session, spared
 from lsp_server.completion.speculation import working as speculation
 from lsp_server.completion.startup import start_engine, stop_engine
 from lsp_server.completion.trace import save
@@ -41,9 +41,6 @@ _EDITOR_CHECK = 3.0
 #: Seconds after a request until its course is written down for ``offhand why``.
 _SAVE_DELAY = 3.0
 
-
-#: Environment variable by which ``offhand bench typing`` leaves parts out: see ``Session.without``.
-WITHOUT = "OFFHAND_WITHOUT"
 
 #: Seconds between looks at what became of accepted texts.
 _LOOK = 10.0

@@ -39,7 +39,7 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """One script as one subject was typed it into; shares are 0 to 1, and of keys unless another word is there.
+    """What one script showed of one subject; shares are 0 to 1, and of keys unless another word is there.
 
     Attributes:
         keys: pressed; ``script_keys`` had it been without ghost text.

@@ -18,13 +18,21 @@ from lsp_server.base import paths
 from lsp_server.base.errors import EngineError
 from lsp_server.bench.typing.processes import Processes
 from lsp_server.bench.typing.subject import Answer, Document, Usage
+from lsp_server.completion.session import WITHOUT, Part
 
 Answered = TypeVar("Answered")
 
-#: Parts of speculation that can be left out, in the order in which the ablation adds them; the server reads which from
-#: this variable of its environment.
-PARTS = ("cache", "typed_through", "joined", "prefill", "lookahead", "branches", "disk")
-WITHOUT = "OFFHAND_WITHOUT"
+#: Parts of speculation that can be left out, in the order in which the ablation adds them.
+PARTS: tuple[Part, ...] = (
+    "cache",
+    "typed_through",
+    "joined",
+    "prefill",
+    "lookahead",
+    "branches",
+    "disk",
+    "manners",
+)
 
 #: Questions that ``offhand.why`` is asked after: it remembers the last 50.
 _BEHIND = 20
@@ -227,13 +235,12 @@ class Offhand:
         """What it cost up to now; tokens up to the last look at everything."""
         assert self._processes is not None
         kv = self._status.get("kv", {})
-        written = sum(told.tokens.get("generated", 0) for told in self._told.values())
         return Usage(
             cpu_s=self._processes.cpu_s(),
             rss_mb=self._processes.rss_mb(),
             prompt_tokens=kv.get("prompt_tokens", 0),
             reused_tokens=kv.get("reused_tokens", 0),
-            computed_tokens=written + self._status.get("speculated_tokens", 0),
+            computed_tokens=sum(self._status.get("speculation", {}).get("tokens", {}).values()),
             requests=len(self._told),
             model_calls=sum(told.ran for told in self._told.values()),
         )

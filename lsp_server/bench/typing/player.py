@@ -165,7 +165,7 @@ class Player:
             screen.accept(len(taken))
             await self._subject.change(self._uri, line, column, line, column, taken)
             if whole and answer is not None:
-                await self._subject.accepted(self._uri, answer)
+                self._spawn(self._subject.accepted(self._uri, answer))
         else:
             key = writing.keys[writing.done]
             writing.done += 1
