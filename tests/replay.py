@@ -6,6 +6,7 @@ plays. What is checked, and what follows from it, is said in ``test_truth``.
 
 import asyncio
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
@@ -83,6 +84,7 @@ def pages() -> list[Page]:
         Page("file:///home/one/long.py", "python", "python", LONG),
         Page("file:///home/one/dos.py", "python", "python", (PYTHON * 2).replace("\n", "\r\n")),
         Page("file:///home/one/go.js", "javascript", "javascript", SCRIPT),
+        Page("file:///home/one/data.json", "json", "json", '{"all": [' + ", ".join(map(str, range(900))) + "]\n}\n"),
         Page("file:///home/one/notes.txt", "plaintext", "plaintext", NOTES),
     ]
 
@@ -123,7 +125,7 @@ class Asked(msgspec.Struct, frozen=True):
     Attributes:
         opened, version, text, cursor, language: of the page.
         config: the settings in force.
-        selected: the menu's choice, which would stand at the cursor.
+        selected: the menu's choice, which would stand from ``start`` on.
     """
 
     page: Page
@@ -135,12 +137,13 @@ class Asked(msgspec.Struct, frozen=True):
     kind: str
     invoked: bool
     selected: str
+    start: int
     config: Config
     sent: float
 
     @property
     def before(self) -> str:
-        return self.text[: self.cursor] + self.selected
+        return self.text[: self.start] + self.selected
 
     @property
     def behind(self) -> str:
@@ -185,7 +188,7 @@ class Replay:
         self.open: list[Page] = []
         self.asked: dict[asyncio.Task[None], Asked] = {}
         self.newest: dict[str, Asked] = {}
-        self.settings: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {"model": ("small", "bundled")[seed % 2]}
         self.pieces: list[Gathered] = [NOTHING]
         self.step = 0
         self.last = 0  # suggestion that was shown
@@ -282,7 +285,7 @@ class Replay:
         """One keystroke, or something else that happens, and perhaps a question."""
         chance = self.chance
         if chance.random() < 0.02 or self.page not in self.open:
-            self.go_to(chance.choices(self.pages, [2, 2, 2, 4, 2, 1, 1])[0])
+            self.go_to(chance.choices(self.pages, [2, 2, 2, 4, 2, 1, 1, 1])[0])
         self.foresee(self.page)
         await self.do(self.page)
         early = chance.random() < 0.5
@@ -431,6 +434,11 @@ class Replay:
 
     def send(self, kind: str) -> None:
         page, chance = self.page, self.chance
+        selected, start = "", page.cursor
+        if kind == "inline" and chance.random() < 0.05:  # the menu is open, and its choice goes on from a word
+            word = re.search(r"\w*$", page.typed_line())
+            start -= len(word[0]) if word and chance.random() < 0.5 else 0
+            selected = page.text[start : page.cursor] + chance.choice(("name", "fo"))
         asked = Asked(
             page=page,
             opened=page.opened,
@@ -440,7 +448,8 @@ class Replay:
             language=page.language,
             kind=kind,
             invoked=kind == "inline" and chance.random() < 0.1,
-            selected=chance.choice(("name", "fo")) if kind == "inline" and chance.random() < 0.03 else "",
+            selected=selected,
+            start=start,
             config=self.session.config,
             sent=self.loop.time(),
         )
@@ -453,7 +462,7 @@ class Replay:
             kinds = types.InlineCompletionTriggerKind
             context = types.InlineCompletionContext(kinds.Invoked if asked.invoked else kinds.Automatic)
             if asked.selected:
-                span = types.Range(position, position)
+                span = types.Range(page.position(start), position)
                 context.selected_completion_info = types.SelectedCompletionInfo(span, asked.selected)
             params = types.InlineCompletionParams(context, document, position)
             answer = self.tell(types.TEXT_DOCUMENT_INLINE_COMPLETION, params)
@@ -498,11 +507,12 @@ class Replay:
         start, end = page.offset(span.start), page.offset(span.end)
         if "\n" in text.replace(page.eol, ""):
             return f"it has other line ends than the document: {text!r}"
-        text, before = model_text(text), page.text[start : asked.cursor] + asked.selected
+        text, before = model_text(text), page.text[start : asked.start] + asked.selected
         if not text.startswith(before):
             return f"it takes away what stands before the cursor: {text!r}"
-        if not self.filters and end != asked.cursor:
-            return f"it takes away {page.text[asked.cursor : end]!r}"
+        taken = page.text[asked.cursor : end]
+        if end < asked.cursor or taken.strip(_CLOSERS if self.filters else ""):
+            return f"it takes away {taken!r}"
         shown = text[len(before) :]
         self.last = item.command.arguments[0]
         source = next(one.source for one in self.session.traces if one.id == self.last)
@@ -622,13 +632,13 @@ class Replay:
         """Whether a generation is about the text as it is, less what the worker was told that was typed since. What
         else differs (settings, the outline) shows only when the text is looked at more closely."""
         state = _without(asked.before, len(request.typed))
-        *_, behind, _, before = request.asked.parts
+        before, behind = request.around
         self.seen["went on"] += 1
         return (
             state is not None
             and state[1] == request.typed
-            and model_text(state[0]).endswith(before.text)
-            and model_text(_without_closers(asked.behind)).startswith(behind.text)
+            and model_text(state[0]).endswith(before)
+            and model_text(_without_closers(asked.behind)).startswith(behind)
         )
 
 

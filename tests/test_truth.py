@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from replay import Replay
 from virtual_time import VirtualLoop, run
@@ -19,6 +20,8 @@ from lsp_server.base import child
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion import startup
 from lsp_server.context.languages import Grammar
+from lsp_server.models import choosing
+from lsp_server.models.store import Model
 from lsp_server.workspace.documents import Document
 
 KEYSTROKES = int(os.environ.get("OFFHAND_REPLAY", "3000"))
@@ -29,6 +32,14 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own home, and model files that nobody opens."""
     monkeypatch.setenv("OFFHAND_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(startup.store, "verify", lambda model: None)
+    find = choosing.find
+
+    def of_two_families(name: str) -> Model:
+        model = find(name)
+        template = "qwen" if name == "bundled" else model.manifest.template
+        return msgspec.structs.replace(model, manifest=msgspec.structs.replace(model.manifest, template=template))
+
+    monkeypatch.setattr(choosing, "find", of_two_families)
 
 
 def play(

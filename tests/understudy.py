@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from lsp_server.base.parts import Part
+from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.engine import messages
 from lsp_server.engine.messages import Step, Stop, Written
 from lsp_server.workspace.retrieval.piece import Piece
@@ -91,13 +91,18 @@ class Question(msgspec.Struct, frozen=True):
     @property
     def prefix(self) -> str:
         """The text before the cursor, from the window's edge on."""
-        return self.parts[-1].text
+        return "".join(part.text for part in self.parts if _grows(part))
 
     @property
     def rest(self) -> str:
         """Of all but that text, in one word."""
-        last = msgspec.structs.replace(self.parts[-1], text="")
-        return _digest(msgspec.structs.replace(self, parts=(*self.parts[:-1], last)))
+        parts = tuple(msgspec.structs.replace(part, text="") if _grows(part) else part for part in self.parts)
+        return _digest(msgspec.structs.replace(self, parts=parts))
+
+
+def _grows(part: Part) -> bool:
+    """Whether it is of the text before the cursor, which some families lay out as one part and some as two."""
+    return part.step == LEFT_STEP
 
 
 def _digest(value: Any) -> str:
@@ -244,6 +249,12 @@ class Request:
 
     def disagrees(self) -> bool:
         return not _agree(self.written(), self.typed)
+
+    @property
+    def around(self) -> tuple[str, str]:
+        """The text before the cursor and behind it that the prompt shows."""
+        before = "".join(part.text for part in self.asked.parts if _grows(part))
+        return before, self.asked.parts[-3].text  # in both families that are played
 
     @property
     def wanted(self) -> bool:
