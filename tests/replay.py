@@ -621,6 +621,7 @@ class Replay:
             one
             for one in worker.requests()
             if one.wanted and not one.asked.speculative and one.asked.document == path_of(page.uri)
+            if one.arrived < self.loop.time() - TOLD / 2  # of a newer one the worker is told more in a moment
         ]
         if len(wanted) > 1:
             self.waste.append(f"step {self.step}: {len(wanted)} generations of one document")

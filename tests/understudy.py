@@ -233,9 +233,10 @@ class Request:
     """One that was asked, until it is answered."""
 
     def __init__(
-        self, asked: messages.Complete, writing: Writing, deadline: float, key: str, by_memory: bool
+        self, asked: messages.Complete, writing: Writing, arrived: float, key: str, by_memory: bool
     ) -> None:
-        self.asked, self.writing, self.deadline, self.key = asked, writing, deadline, key
+        self.asked, self.writing, self.key = asked, writing, key
+        self.arrived, self.deadline = arrived, arrived + asked.deadline_ms / 1000
         self.by_memory = by_memory
         self.cancelled = False
         self.typed = ""
@@ -352,11 +353,10 @@ class Understudy:
             model = MEMORY if by_memory else self.model
             question = Question(message.parts, message.stop, message.familiar, model)
             key, writing = self._stage.library.write(question)
-            deadline = self._loop.time() + message.deadline_ms / 1000
             self._stage.asked += not message.speculative
             self._stage.blocks += message.stop.kind == "block"
             self._stage.ahead += message.speculative
-            request = Request(message, writing, deadline, key, by_memory)
+            request = Request(message, writing, self._loop.time(), key, by_memory)
             self._take(request)
             if not message.speculative:
                 self._loop.call_later(TOLD, self._look_around, request)
