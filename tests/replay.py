@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import msgspec
 from lsprotocol import types
-from typist import Edit, Page, Typist
+from typist import Edit, Page, Typist, model_text
 from understudy import MARK, MEMORY, TOLD, Index, Question, Request, Stage, model_of
 from virtual_time import VirtualLoop
 
@@ -29,6 +29,7 @@ from lsp_server.completion.session import Session
 from lsp_server.completion.types import Gathered
 from lsp_server.context.languages import Grammars
 from lsp_server.lsp.server import OffhandServer
+from lsp_server.models.manifest import Manifest
 from lsp_server.workspace.documents import Document
 
 #: As far back as a suggestion may have begun (characters).
@@ -84,7 +85,12 @@ def pages() -> list[Page]:
         Page("file:///home/one/long.py", "python", "python", LONG),
         Page("file:///home/one/dos.py", "python", "python", (PYTHON * 2).replace("\n", "\r\n")),
         Page("file:///home/one/go.js", "javascript", "javascript", SCRIPT),
-        Page("file:///home/one/data.json", "json", "json", '{"all": [' + ", ".join(map(str, range(900))) + "]\n}\n"),
+        Page(
+            "file:///home/one/data.json",
+            "json",
+            "json",
+            '{"all": [' + ", ".join(map(str, range(900))) + "]\n}\n",
+        ),
         Page("file:///home/one/notes.txt", "plaintext", "plaintext", NOTES),
     ]
 
@@ -266,7 +272,9 @@ class Replay:
         session = self.session
         assert not self.asked, "a request was never answered"
         assert not cast("Any", session.flights)._all, "a generation has no end"
-        assert session.worker is None or not cast("Any", session.worker)._requests, "the worker was not heard out"
+        assert session.worker is None or not cast("Any", session.worker)._requests, (
+            "the worker was not heard out"
+        )
         assert len(session.cache) <= 1_000
         assert len(session.ahead.outcomes) <= 64
         assert len(session.traces) <= 50
@@ -435,7 +443,9 @@ class Replay:
     def send(self, kind: str) -> None:
         page, chance = self.page, self.chance
         selected, start = "", page.cursor
-        if kind == "inline" and chance.random() < 0.05:  # the menu is open, and its choice goes on from a word
+        if (
+            kind == "inline" and chance.random() < 0.05
+        ):  # the menu is open, and its choice goes on from a word
             word = re.search(r"\w*$", page.typed_line())
             start -= len(word[0]) if word and chance.random() < 0.5 else 0
             selected = page.text[start : page.cursor] + chance.choice(("name", "fo"))
@@ -540,7 +550,7 @@ class Replay:
                 lengths = [start]
         why = ""
         for length in lengths:
-            state = _without(asked.before, length) if 0 <= length <= BACK else None
+            state = without(asked.before, length) if 0 <= length <= BACK else None
             if state is None:
                 break
             before, typed = state
@@ -578,36 +588,27 @@ class Replay:
             memory: also what the memory would be asked in the model's place.
         """
         session, uri = self.session, asked.page.uri
+        assert session.model is not None
+        manifest, project = session.model.manifest, session.project(uri)
         here = session.gathered.get(uri, NOTHING)
         for behind, closed in ((asked.behind, ""), (_without_closers(asked.behind), "closers")):
             if closed and behind == asked.behind:
                 return
-            view = self.view(asked, before, behind)
+            view = view_of(self.grammars, asked.page.uri, asked.language, before, behind)
             for config in dict.fromkeys((session.config, asked.config)):
                 for gathered in (here, *(one for one in self.pieces if one.snippets != here.snippets)):
-                    question = self.question_at(view, gathered, config)
-                    what = [closed, "pieces" * (gathered is not here), "settings" * (config != session.config)]
+                    question = question_at(view, manifest, config, gathered, project)
+                    what = [
+                        closed,
+                        "pieces" * (gathered is not here),
+                        "settings" * (config != session.config),
+                    ]
                     yield " and ".join(filter(None, what)), question
                     if memory:
-                        yield " and ".join(filter(None, what)), msgspec.structs.replace(question, model=MEMORY)
-
-    def view(self, asked: Asked, before: str, behind: str) -> View:
-        document = Document(asked.page.uri, asked.language, 0, before + behind)
-        lines, grammar = split_lines(before), self.grammars.load(asked.language)
-        snapshot = snapshots.take(document, grammar, len(lines) - 1, len(lines[-1]))
-        return _now(look(snapshot, grammar, (), self.grammars.without_grammar(asked.language)))
-
-    def question_at(self, view: View, gathered: Gathered, config: Config) -> Question:
-        session = self.session
-        assert session.model is not None
-        manifest = session.model.manifest
-        prompt = asking.prompt_of(
-            manifest, asking.capacity_of(manifest), view, gathered, session.project(view.snapshot.uri)
-        )
-        stop = cast("Any", asking)._stop(SimpleNamespace(config=config, model=session.model), view)[0]
-        engine = "llama_cpp" if config.engine == "auto" else config.engine
-        model = model_of(engine, manifest.model.sha256)
-        return Question(prompt.parts, stop, session.familiar(view.context.language), model)
+                        yield (
+                            " and ".join(filter(None, what)),
+                            msgspec.structs.replace(question, model=MEMORY),
+                        )
 
     # --- what may go on
 
@@ -632,7 +633,7 @@ class Replay:
     def agrees(self, asked: Asked, request: Request) -> bool:
         """Whether a generation is about the text as it is, less what the worker was told that was typed since. What
         else differs (settings, the outline) shows only when the text is looked at more closely."""
-        state = _without(asked.before, len(request.typed))
+        state = without(asked.before, len(request.typed))
         before, behind = request.around
         self.seen["went on"] += 1
         return (
@@ -643,12 +644,32 @@ class Replay:
         )
 
 
+def view_of(grammars: Grammars, uri: str, language: str, before: str, behind: str) -> View:
+    """A document with the cursor in it, read as if nothing had been known of it."""
+    document = Document(uri, language, 0, before + behind)
+    lines, grammar = split_lines(before), grammars.load(language)
+    snapshot = snapshots.take(document, grammar, len(lines) - 1, len(lines[-1]))
+    return _now(look(snapshot, grammar, (), grammars.without_grammar(language)))
+
+
+def question_at(
+    view: View, manifest: Manifest, config: Config, gathered: Gathered, project: str = ""
+) -> Question:
+    """What a worker would be asked there."""
+    prompt = asking.prompt_of(manifest, asking.capacity_of(manifest), view, gathered, project)
+    model = SimpleNamespace(manifest=manifest)
+    stop = cast("Any", asking)._stop(SimpleNamespace(config=config, model=model), view)[0]
+    engine = "llama_cpp" if config.engine == "auto" else config.engine
+    familiar = not manifest.languages or view.context.language in manifest.languages
+    return Question(prompt.parts, stop, familiar, model_of(engine, manifest.model.sha256))
+
+
 def _span(item: types.CompletionItem) -> types.Range:
     edit = item.text_edit
     return edit.range if isinstance(edit, types.TextEdit) else cast("Any", edit).insert
 
 
-def _without(text: str, length: int) -> tuple[str, str] | None:
+def without(text: str, length: int) -> tuple[str, str] | None:
     """Take so many characters away from the end of a text, a line end being one, and return them."""
     end = len(text)
     for _ in range(length):
@@ -662,10 +683,6 @@ def _without_closers(text: str) -> str:
     """A text without the rest of its first line, if that is nothing but what editors insert by themselves."""
     rest = split_lines(text)[0].rstrip("\r\n")
     return text.removeprefix(rest) if not rest.strip(_CLOSERS) else text
-
-
-def model_text(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _now(work: Any) -> View:

@@ -37,7 +37,9 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def of_two_families(name: str) -> Model:
         model = find(name)
         template = "qwen" if name == "bundled" else model.manifest.template
-        return msgspec.structs.replace(model, manifest=msgspec.structs.replace(model.manifest, template=template))
+        return msgspec.structs.replace(
+            model, manifest=msgspec.structs.replace(model.manifest, template=template)
+        )
 
     monkeypatch.setattr(choosing, "find", of_two_families)
 
@@ -72,7 +74,10 @@ def play(
     assert not loop.faults, loop.faults
     took, seen, stage = time.process_time() - began, playing.seen, playing.stage
     print(f"\nseed {seed}: {took:.1f} s, {loop.time():.0f} s played, slowest answer {playing.slowest:.2f} s")
-    print({name: seen[name] for name in sorted(seen)}, f"workers {stage.started}, asked {stage.asked}, ahead {stage.ahead}, blocks {stage.blocks}")
+    print(
+        {name: seen[name] for name in sorted(seen)},
+        f"workers {stage.started}, asked {stage.asked}, ahead {stage.ahead}, blocks {stage.blocks}",
+    )
     return playing
 
 

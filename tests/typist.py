@@ -34,6 +34,11 @@ _PASTED = (
 )
 
 
+def model_text(text: str) -> str:
+    """With the line ends that a model sees."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 class Edit(msgspec.Struct, frozen=True):
     """Offsets of what is replaced, in characters, and what is there then."""
 
