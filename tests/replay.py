@@ -38,9 +38,6 @@ BACK = 128
 #: What editors insert by themselves behind the cursor: nothing that a prompt shows.
 _CLOSERS = " \t)]}>\"'`;:,"
 
-#: Violations after which it is no use to go on.
-_ENOUGH = 20
-
 PYTHON = '''import os
 from typing import Any
 
@@ -179,15 +176,23 @@ class Replay:
         slowest: the longest that an answer took (s).
     """
 
-    def __init__(self, seed: int, loop: VirtualLoop, *, filters: bool = False, most: int = _ENOUGH) -> None:
-        self.loop, self.filters, self.most = loop, filters, most
+    def __init__(
+        self, seed: int, loop: VirtualLoop, grammars: Grammars, *, filters: bool = False, most: int = 1
+    ) -> None:
+        """Prepare one; nothing has happened yet.
+
+        Args:
+            filters: what is shown goes through the filters.
+            most: violations after which it is no use to go on.
+        """
+        self.loop, self.grammars, self.filters, self.most = loop, grammars, filters, most
         self.chance = random.Random(seed)
         self.typist = Typist(seed + 1)
-        self.stage = Stage(seed + 2)
+        self.waste: list[str] = []
+        self.stage = Stage(seed + 2, self.waste)
         self.index = Index(("/home/one",), seed + 3)
         self.seen: Counter[str] = Counter()
         self.violations: list[str] = []
-        self.waste: list[str] = []
         self.slowest = 0.0
         self.pages = pages()
         self.page = self.pages[0]
@@ -198,7 +203,6 @@ class Replay:
         self.pieces: list[Gathered] = [NOTHING]
         self.step = 0
         self.last = 0  # suggestion that was shown
-        self.grammars = Grammars()
         self.server: Server
         typist = self.typist
         #: By name how often they happen, of a hundred times, and what they do: a change to be told, or what it takes.
@@ -232,14 +236,10 @@ class Replay:
     # --- the course of it
 
     async def play(self, keystrokes: int) -> None:
-        await self.start()
         for self.step in range(keystrokes):
             await self.act()
-            if len(self.violations) + len(self.waste) + len(self.stage.waste) >= self.most:
-                break
-        await asyncio.sleep(30)
-        self.nothing_is_left()
-        await self.end()
+            if len(self.violations) + len(self.waste) >= self.most:
+                return
 
     async def start(self) -> None:
         self.server = Server(self)
@@ -266,6 +266,12 @@ class Replay:
         await self.server.end()
         counts = self.session.metrics.counts
         self.seen.update({f"computed: {kind}": n for kind, n in counts.computed.items()})
+
+    def told(self) -> str:
+        """What was seen, for people."""
+        stage, seen = self.stage, ", ".join(f"{name} {self.seen[name]}" for name in sorted(self.seen))
+        workers = f"workers {stage.started}, asked {stage.asked}, ahead {stage.ahead}, blocks {stage.blocks}"
+        return f"slowest answer {self.slowest:.2f} s; {workers}; {seen}"
 
     def nothing_is_left(self) -> None:
         """All requests are answered, all generations at their end, and what is remembered has its bounds."""
@@ -540,6 +546,8 @@ class Replay:
             lengths: Sequence[int] = range(BACK + 1)
         else:
             written, _, alternative = mark.groups()
+            if written not in library.origins:
+                return f"{shown!r} was never written"
             whole = library.text(written, int(alternative))
             start = whole.index(mark.group()) - (mark.start() - len(tail))
             if self.filters:  # which may have taken something away at either end

@@ -21,7 +21,7 @@ import pytest
 from rawclient import RawClient
 from replay import BACK, PYTHON, question_at, view_of, without
 from shipped import MODEL, tokenizer
-from typist import Page, Typist, model_text
+from typist import Page, Typist
 
 from lsp_server.base.config import Config
 from lsp_server.completion.gather import NOTHING
@@ -134,7 +134,9 @@ class Editor:
 
     def act(self) -> None:
         page, what = self.page, self.chance.random()
-        if not page.guide and self.chance.random() < 0.5:  # the engine says again what was said before, and so do people
+        if (
+            not page.guide and self.chance.random() < 0.5
+        ):  # the engine says again what was said before, and so do people
             page.guide = page.original[self.chance.randrange(len(page.original)) :][:40]
         if what < 0.05:
             self.page = self.chance.choice(self.pages)

@@ -12,7 +12,6 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from hashlib import blake2b
-from os.path import commonprefix
 from typing import Any
 
 import msgspec
@@ -189,12 +188,17 @@ class Library:
             return f"{other.parts} became {question.parts}"
         for one, two in zip(other.parts, question.parts, strict=True):
             if one != two:
-                same = len(commonprefix((one.text, two.text)))
+                same = _same(one.text, two.text)
                 old, new = (f"{text[max(0, same - 20) : same + 40]!r}" for text in (one.text, two.text))
                 found.append(
                     f"{old} became {new} at {same} of {len(two.text)}, limits {one.limit}, {two.limit}"
                 )
         return "; ".join(found)
+
+
+def _same(one: str, other: str) -> int:
+    """Characters that two texts begin with alike."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
 def _compose(key: str, before: str, stop: Stop) -> Writing:
@@ -272,7 +276,13 @@ def _agree(one: str, other: str) -> bool:
 class Stage:
     """Where workers are started, one after the other. Its ``start`` takes the place of ``child.start``."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, waste: list[str]) -> None:
+        """Nothing is started yet.
+
+        Args:
+            waste: is told what went on beside a question.
+        """
+        self.waste = waste
         self.chance = random.Random(seed)
         self.library = Library()
         self.worker: Understudy | None = None
@@ -281,7 +291,6 @@ class Stage:
         self.ahead = 0
         self.blocks = 0  # of them those that may have several lines
         self.tokens = 0
-        self.waste: list[str] = []  # what went on beside a question
 
     async def start(
         self, command: Any, environment: Any, decoder: Any, on_message: Callable[[Any], None]
@@ -389,7 +398,7 @@ class Understudy:
         for other in older:
             speculative, same = other.asked.speculative, other.asked.document == request.asked.document
             if other.wanted and request.wanted and (speculative or same):
-                self._stage.waste.append("ahead" if speculative else "for an older question")
+                self._stage.waste.append(f"written on: {'ahead' if speculative else 'for an older question'}")
 
     def _is_loaded(self) -> None:
         self._loaded = True
@@ -500,7 +509,8 @@ def _steps(request: Request, text: Text) -> tuple[Step, ...]:
 
 
 class Index:
-    """An index that is played, in the place of ``IndexClient``: it has something for some cursors, sometimes in time."""
+    """An index that is played, in the place of ``IndexClient``: it has something for some cursors, and that in time for
+    some."""
 
     def __init__(self, roots: tuple[str, ...], seed: int) -> None:
         self.roots, self.pid = roots, None
