@@ -28,8 +28,9 @@ _ROOM = 256
 #: Tokens of a chunk of the ring.
 _CHUNK = 512
 
-#: Keys that are typed to see how many threads are quickest.
-_KEYS = 10
+#: Keys that are typed to see how many threads are quickest, and characters that stand before them. The first one
+#: evaluates the whole prompt; so many make it as rare as it is where people type.
+_KEYS, _BEFORE = 30, 10
 
 
 class LlamaVim:
@@ -43,15 +44,14 @@ class LlamaVim:
         threads: that the server computes with; 0 for what is quickest here.
 
     Attributes:
-        threads: as above, chosen once it runs.
+        name: with the threads once it runs.
     """
-
-    name = "llama.vim"
 
     def __init__(
         self, executable: Path, model: Path, *, context: int, suffix_first: bool, threads: int = 0
     ) -> None:
-        self.threads = threads
+        self.name = "llama.vim"
+        self._threads = threads
         self._executable = executable
         self._model = model
         self._reach, batch = fitting(context)
@@ -68,10 +68,12 @@ class LlamaVim:
             EngineError: it does not run here.
         """
         self._folder = folder
-        if not self.threads:
-            took = {threads: await self._trial(threads) for threads in choices(os.cpu_count() or 1)}
-            self.threads = min(took, key=lambda threads: took[threads])
-        self._server = await self._run(self.threads)
+        threads = self._threads
+        if not threads:
+            took = {number: await self._trial(number) for number in choices(os.cpu_count() or 1)}
+            threads = min(took, key=lambda number: took[number])
+        self.name = f"llama.vim ({threads} thread{'s' * (threads > 1)})"
+        self._server = await self._run(threads)
         self._plugin = Plugin(self._server.client, self._reach)
 
     async def _run(self, threads: int) -> Server:
@@ -159,14 +161,14 @@ def choices(cores: int) -> tuple[int, ...]:
 
 
 async def _typed(client: Client, reach: Reach) -> float:
-    """Seconds that some keys in this very file take: the first one evaluates the whole prompt, as after a jump."""
+    """Seconds that some keys in this very file take."""
     lines = _own_lines()
     row = max(range(len(lines) // 2, len(lines)), key=lambda number: len(lines[number]))
     await client.infill(
         body(question([""], 0, 0, reach), (), FIRST_MS, 1)
     )  # reads the model's file into memory
     begun = time.monotonic()
-    for column in range(_KEYS, 2 * _KEYS):
+    for column in range(_BEFORE, _BEFORE + _KEYS):
         typed = [*lines[:row], lines[row][:column], *lines[row + 1 :]]
         await client.infill(body(question(typed, row, column, reach), (), FIRST_MS, column))
     return time.monotonic() - begun

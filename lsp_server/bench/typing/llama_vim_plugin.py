@@ -108,10 +108,13 @@ class _Buffer:
         return self._lines[:last] if last and not self._lines[last] and self.row < last else self._lines
 
     def change(self, line: int, start: int, end_line: int, end: int, text: str) -> None:
+        """Replace a range; the cursor is behind what is new."""
         pieces = [content(piece) for piece in split_lines(text)]
-        pieces[-1] += self._lines[end_line][end:]
+        rest = self._lines[end_line][end:]
+        pieces[-1] += rest
         pieces[0] = self._lines[line][:start] + pieces[0]
         self._lines[line : end_line + 1] = pieces
+        self.row, self.column = line + len(pieces) - 1, len(pieces[-1]) - len(rest)
         self.modified = True
 
     def around(self) -> list[str]:
@@ -162,7 +165,8 @@ class Plugin:
         self._enter(uri)
 
     def change(self, uri: str, line: int, start: int, end_line: int, end: int, text: str) -> None:
-        """A range is replaced."""
+        """A range is replaced; who waits for what was there does so in vain."""
+        self._resolve(None)
         self._normal = False
         self._buffers[uri].change(line, start, end_line, end, text)
 
