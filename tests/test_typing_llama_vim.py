@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import string
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +16,7 @@ from webserver import Reply as Page
 from webserver import serving
 
 from lsp_server.base.errors import EngineError
-from lsp_server.bench.typing import llama_vim_plugin
+from lsp_server.bench.typing import llama_server, llama_vim_plugin
 from lsp_server.bench.typing.llama_server import Client, Reply, Unusable
 from lsp_server.bench.typing.llama_vim import LlamaVim, choices, fitting
 from lsp_server.bench.typing.llama_vim_local import Cache, Hit, Kept, Reach, hint, question
@@ -326,6 +327,33 @@ def test_threads_that_are_tried() -> None:
     assert [choices(cores) for cores in (1, 2, 16)] == [(1,), (1, 2), (1, 8, 16)]
 
 
+async def test_a_model_that_does_not_fill_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, and the server is ended."""
+    with serving({"/infill": [Page(501)]}) as web:
+        server = Stopped(Client(web.server_port))
+
+        async def start(*_: object) -> Stopped:
+            return server
+
+        monkeypatch.setattr(llama_server, "start", start)
+        peer = LlamaVim(tmp_path / "exe", tmp_path / "model.gguf", context=1024, suffix_first=True)
+        with pytest.raises(EngineError, match="does not fill in the middle"):
+            await peer.start(tmp_path)
+        assert server.ended
+
+
+class Stopped:
+    """In place of a server's process."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.ended = False
+
+    async def stop(self) -> None:
+        self.ended = True
+        await self.client.close()
+
+
 async def test_a_server_that_does_not_run(tmp_path: Path) -> None:
     """One sentence says what it said; it can be stopped nevertheless."""
     for executable, complaint in (
@@ -342,13 +370,12 @@ async def test_a_server_that_does_not_run(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(SERVER is None, reason=HOW)
 async def test_a_real_server(tmp_path: Path) -> None:
-    """It is typed into, answers, and says what that took; its end is an error."""
+    """With the threads that are quickest it is typed into, answers, and says what that took; its end is an error."""
     assert SERVER is not None
-    peer = LlamaVim(
-        SERVER, MODEL.model_file, context=MODEL.manifest.context_length, suffix_first=True, threads=1
-    )
+    peer = LlamaVim(SERVER, MODEL.model_file, context=MODEL.manifest.context_length, suffix_first=True)
     try:
         await peer.start(tmp_path)
+        assert re.fullmatch(r"llama\.vim \(\d+ threads?\)", peer.name)
         above = "class Point:\n    def __init__(self, x, y, z):\n        self.x = x\n        self.y = y\n        self."
         below = "\n\n    def __repr__(self):\n        return f'{self.x} {self.y} {self.z}'\n"
         await peer.open(Document("a", str(tmp_path / "a.py"), "python", above + below))

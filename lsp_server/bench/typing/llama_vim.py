@@ -12,7 +12,7 @@ from pathlib import Path
 from lsp_server.base.errors import EngineError
 from lsp_server.base.text import content, split_lines
 from lsp_server.bench.typing import llama_server
-from lsp_server.bench.typing.llama_server import Client, Server
+from lsp_server.bench.typing.llama_server import Client, Server, Unusable
 from lsp_server.bench.typing.llama_vim_local import Reach, question
 from lsp_server.bench.typing.llama_vim_plugin import FIRST_MS, Plugin, body
 from lsp_server.bench.typing.subject import Answer, Document, Usage
@@ -80,14 +80,25 @@ class LlamaVim:
         self._plugin = Plugin(self._server.client, self._reach)
 
     async def _run(self, threads: int) -> Server:
+        """A server that has answered once, and so has all of the model in memory."""
         options = (*self._options, "--threads", str(threads))
-        return await llama_server.start(self._executable, self._model, options)
+        server = await llama_server.start(self._executable, self._model, options)
+        try:
+            await server.client.infill(body(question([""], 0, 0, self._reach), (), FIRST_MS, 1))
+        except Unusable as error:
+            await server.stop()
+            raise EngineError(
+                f"llama-server does not fill in the middle with {self._model}: {error}"
+            ) from error
+        return server
 
     async def _trial(self, threads: int) -> float:
         """Seconds that some keys take with so many threads."""
         server = await self._run(threads)
         try:
             return await _typed(server.client, self._reach)
+        except Unusable as error:
+            raise EngineError(f"llama-server fails with {threads} threads: {error}") from error
         finally:
             await server.stop()
 
@@ -175,9 +186,6 @@ async def _typed(client: Client, reach: Reach) -> float:
     """Seconds that some keys in this very file take."""
     lines = _own_lines()
     row = max(range(len(lines) // 2, len(lines)), key=lambda number: len(lines[number]))
-    await client.infill(
-        body(question([""], 0, 0, reach), (), FIRST_MS, 1)
-    )  # reads the model's file into memory
     begun = time.monotonic()
     for column in range(_BEFORE, _BEFORE + _KEYS):
         typed = [*lines[:row], lines[row][:column], *lines[row + 1 :]]

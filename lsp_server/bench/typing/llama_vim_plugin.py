@@ -10,12 +10,17 @@ in its own order (https://github.com/ggml-org/llama.vim, MIT, autoload/llama.vim
 - A key that goes on as the suggestion said is answered by the look-back, and the model is asked all the same.
 - Tokens are drawn at random (``top_k``, ``top_p``, ``infill``, and no temperature), not the likeliest taken.
 
+Typed into beside the plugin itself, in Neovim 0.12.4, with one and the same stub for a server, it sent the same 114
+requests in the same order and showed the same 138 texts behind 138 keys 250 ms apart; at 120 ms, with replies that take
+200, which of two timers is first decided over 4 of 65 requests.
+
 What differs, all of it in the peer's favour or without effect:
 
 - The time that Vim and curl take is not counted, only llama-server's: its processor time, memory and waiting.
 - The draw of each request has a seed of its own, 1, 2, 3..., so that a run can be repeated.
-- A trace has no modes and no saves. The cursor's arrival at another place asks at once, as it does in insert mode, and
-  until the next edit the ring turns, as it does in normal mode. A document that is left is saved first.
+- A trace has no modes and no saves. The cursor's arrival at another place asks at once, as it does where insert mode
+  is entered with ``A`` or ``o``; until the next edit the ring turns, as it does in normal mode; and a document that is
+  left is saved first.
 - Of the parts of a reply only those are asked for that are read here; ``model`` and the key, both empty, and the
   chunks' times are not sent. llama-server heeds none of them.
 - On a line of blanks a suggestion that begins with fewer blanks than stand there is inserted behind them, where the
@@ -191,10 +196,6 @@ class Plugin:
         self._settle()
         self.waited += not waiting.done()
         return await waiting
-
-    def hide(self) -> None:
-        """What is shown is accepted, or gone."""
-        self._shown = None
 
     async def close(self) -> None:
         """Stop all that is under way."""
