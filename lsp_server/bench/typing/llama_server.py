@@ -169,15 +169,25 @@ async def start(executable: Path, model: Path, options: Sequence[str]) -> Server
         except OSError as error:
             raise EngineError(f"{executable} cannot be started: {error.strerror}.") from error
         server = Server(process, Client(port))
-        until = time.monotonic() + _LOADING_S
-        while not await server.client.ready():
-            if not server.alive or time.monotonic() > until:
-                await server.stop()
+        try:
+            if not await _loaded(server):
                 log.seek(0)
                 said = log.read().decode(errors="replace").strip().splitlines() or ["nothing"]
                 raise EngineError(f"{executable} does not run with {model}. It said last: {said[-1].strip()}")
-            await asyncio.sleep(_LOOK_S)
+        except BaseException:  # also where we are stopped: it would outlive us
+            await server.stop()
+            raise
     return server
+
+
+async def _loaded(server: Server) -> bool:
+    """Wait until it has loaded its model, as long as it is there and there is hope."""
+    until = time.monotonic() + _LOADING_S
+    while server.alive and time.monotonic() < until:
+        if await server.client.ready():
+            return True
+        await asyncio.sleep(_LOOK_S)
+    return False
 
 
 def _command(executable: Path, model: Path) -> tuple[str, ...]:

@@ -85,11 +85,13 @@ class LlamaVim:
         server = await llama_server.start(self._executable, self._model, options)
         try:
             await server.client.infill(body(question([""], 0, 0, self._reach), (), FIRST_MS, 1))
-        except Unusable as error:
+        except BaseException as error:  # also where we are stopped: it would outlive us
             await server.stop()
-            raise EngineError(
-                f"llama-server does not fill in the middle with {self._model}: {error}"
-            ) from error
+            if isinstance(error, Unusable):
+                raise EngineError(
+                    f"llama-server does not fill in the middle with {self._model}: {error}"
+                ) from error
+            raise
         return server
 
     async def _trial(self, threads: int) -> float:
