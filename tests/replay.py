@@ -233,7 +233,9 @@ class Replay:
         session = self.session
         assert not self.asked, "a request was never answered"
         assert not cast("Any", session.flights)._all, "a generation has no end"
-        assert session.worker is None or not cast("Any", session.worker)._requests, "the worker was not heard out"
+        assert session.worker is None or not cast("Any", session.worker)._requests, (
+            "the worker was not heard out"
+        )
         assert len(session.cache) <= 1_000
         assert len(session.ahead.outcomes) <= 64
         assert len(session.traces) <= 50
@@ -479,7 +481,9 @@ class Replay:
                         why = why or library.differences(key, question)
                         continue
                     found = library.origins.get(key)
-                    if found is not None and any(one.whole.startswith(typed + shown) for one in found.writing.texts):
+                    if found is not None and any(
+                        one.whole.startswith(typed + shown) for one in found.writing.texts
+                    ):
                         self.seen["of it typed: " + ("a part" if typed else "nothing")] += 1
                         self.seen["another edge"] += key != question.key
                         self.seen["other pieces"] += number > 0
@@ -541,7 +545,8 @@ class Replay:
         self.seen["went on"] += 1
         library = self.stage.library
         return any(
-            request.key == question.key or library.differs_in_edge(request.key, question, model_text(state[0]))
+            request.key == question.key
+            or library.differs_in_edge(request.key, question, model_text(state[0]))
             for question in self.questions(asked, state[0])
         )
 

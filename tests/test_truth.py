@@ -61,7 +61,10 @@ def play(
     assert not loop.faults, loop.faults
     took, seen, stage = time.process_time() - began, playing.seen, playing.stage
     print(f"\nseed {seed}: {took:.1f} s, {loop.time():.0f} s played, slowest answer {playing.slowest:.2f} s")
-    print({name: seen[name] for name in sorted(seen)}, f"workers {stage.started}, asked {stage.asked}, ahead {stage.ahead}")
+    print(
+        {name: seen[name] for name in sorted(seen)},
+        f"workers {stage.started}, asked {stage.asked}, ahead {stage.ahead}",
+    )
     return playing
 
 

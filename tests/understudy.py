@@ -12,7 +12,7 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from hashlib import blake2b
-from os.path import commonprefix
+from os.path import commonprefix  # of any two texts
 from typing import Any
 
 import msgspec
@@ -182,7 +182,9 @@ class Library:
             if one != two:
                 same = len(commonprefix((one.text, two.text)))
                 old, new = (f"{text[max(0, same - 20) : same + 40]!r}" for text in (one.text, two.text))
-                found.append(f"{old} became {new} at {same} of {len(two.text)}, limits {one.limit}, {two.limit}")
+                found.append(
+                    f"{old} became {new} at {same} of {len(two.text)}, limits {one.limit}, {two.limit}"
+                )
         return "; ".join(found)
 
 
@@ -291,11 +293,15 @@ class Understudy:
 
     def send(self, message: Any) -> None:
         """From the server: it takes a moment, and nothing overtakes."""
-        self._last_in = max(self._last_in + _APART, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
+        self._last_in = max(
+            self._last_in + _APART, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003))
+        )
         self._loop.call_at(self._last_in, self._hear, message)
 
     def _say(self, message: Any) -> None:
-        self._last_out = max(self._last_out + _APART, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003)))
+        self._last_out = max(
+            self._last_out + _APART, self._loop.time() + self._chance.choice((0.0, 0.0005, 0.003))
+        )
         self._loop.call_at(self._last_out, self._arrives, message)
 
     def _arrives(self, message: Any) -> None:
@@ -325,7 +331,10 @@ class Understudy:
         if self.ended.done():
             return
         if isinstance(message, messages.Load):
-            self.model, self._memory_alone = model_of(message.engine, message.sha256), message.engine == "memory"
+            self.model, self._memory_alone = (
+                model_of(message.engine, message.sha256),
+                message.engine == "memory",
+            )
             self._say(messages.Learnt(0, 0, 0))
             self._loop.call_later(self._chance.choice((0.01, 0.2, 1.5)), self._is_loaded)
         elif isinstance(message, messages.Complete):
@@ -406,12 +415,16 @@ class Understudy:
         elif self._loop.time() >= request.deadline:
             self._finish(request, "deadline")
         elif request.tokens == len(tokens):
-            self._finish(request, "block" if request.asked.stop.kind == "block" else "line" if tokens else "end")
+            self._finish(
+                request, "block" if request.asked.stop.kind == "block" else "line" if tokens else "end"
+            )
         elif request.tokens == request.asked.max_tokens:
             self._finish(request, "length")
         else:
             if tokens[request.tokens] == "\n" and request.written().strip():
-                self._say(messages.Partial(request.asked.id, request.written(), _steps(request, request.so_far())))
+                self._say(
+                    messages.Partial(request.asked.id, request.written(), _steps(request, request.so_far()))
+                )
             request.tokens += 1
             self._loop.call_later(pace, self._write, request, deaf - request.disagrees(), pace)
 
@@ -477,7 +490,10 @@ class Index:
         if delay > timeout:
             return None
         names = self._chance.choice(((), ("alpha",), ("beta",), ("beta", "alpha")))
-        pieces = [Piece(f"/home/one/{name}.py", f"def {name}(x):\n    return x\n\n\n{name}(1)", "own", 1.0) for name in names]
+        pieces = [
+            Piece(f"/home/one/{name}.py", f"def {name}(x):\n    return x\n\n\n{name}(1)", "own", 1.0)
+            for name in names
+        ]
         return msgspec.msgpack.encode(pieces)
 
     def override(self, path: str, text: str, language: str) -> None:

@@ -209,7 +209,7 @@ def _subject(
 
 
 def _llama_vim(command: str, settings: dict[str, Any], model: "Model") -> "Subject":
-    from lsp_server.bench.typing.llama_vim import LlamaVim  # type: ignore[import-untyped]
+    from lsp_server.bench.typing.llama_vim import LlamaVim
     from lsp_server.completion.asking import context_of
     from lsp_server.prompt.families import family
 
