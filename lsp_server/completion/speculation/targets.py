@@ -1,8 +1,8 @@
 """Which questions may come next, the likeliest first. Computes none of them.
 
 After a suggestion: what follows its acceptance, and after a complete line the next one. What follows the acceptance
-of its first word or first line is its own rest, which the cache has. Then the keys that would contradict what the
-model wrote: at each token of it the model had others in mind, and said how likely they were (``Finished.branches``).
+of its first word or first line is its own rest, which the cache has. Then the next line's prompt, where its window
+begins further below. Then the keys that would contradict what the model wrote: at each token of it the model had others in mind, and said how likely they were (``Finished.branches``).
 llama.vim and its relatives go the first of these ways only.
 """
 
@@ -30,6 +30,7 @@ def targets(
     known: Callable[[Target], Outcome | None],
     found: Found | None,
     grammar: Grammar | None,
+    begins: Callable[[Snapshot], int],
 ) -> Iterator[Target]:
     """The questions that may come, whether or not their outcomes are known; what comes after a question is told only
     when its outcome is.
@@ -37,6 +38,7 @@ def targets(
     Args:
         known: the outcome of a question, if it is known.
         found: what the cache has for the question's place.
+        begins: where the window of a prompt begins.
     """
     if question.place is None:
         yield Target(question.snapshot, "prefill")
@@ -44,6 +46,11 @@ def targets(
     yield from _ahead(
         question.snapshot, question.suggestion, question.complete, _STEPS[level], known, grammar
     )
+    if level != "low":
+        entered = _entered(question.snapshot, grammar)
+        window = begins(entered)
+        if window != begins(question.snapshot):  # then nearly all of the prompt is another
+            yield Target(entered, "prefill", window)
     if found is not None and level in _BRANCHES:
         yield from _branches(question.snapshot, found, *_BRANCHES[level])
 
