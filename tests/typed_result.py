@@ -3,9 +3,11 @@
 import math
 from typing import NamedTuple
 
+from lsp_server.base.histogram import percentile
 from lsp_server.bench.typing.figures import NOTHING, Figures, Range, Times
 from lsp_server.bench.typing.run import STEPS, Others, Run, Typed, Typing
 from lsp_server.bench.typing.screen import Shows
+from lsp_server.bench.typing.together import summed
 
 #: Keys of a script, and the bin around which most gaps between keys lie (160 ms).
 _KEYS, _GAP = 600, 22
@@ -89,9 +91,12 @@ def made(like: Step, place: int = 0) -> Figures:
     waits = {name: bell(count, around + place, 2.5) for name, (count, around) in like.sources.items()}
     soon, late = bell(like.nothing[0], 6 + place, 2.5), bell(like.nothing[1], 19 + place, 2.0)
     waits[NOTHING] = {at: soon.get(at, 0) + late.get(at, 0) for at in sorted({*soon, *late})}
-    text = sum(count for count, _ in like.sources.values())
-    fresh = sum(sum(bins.values()) for bins in waits.values()) / like.keys
-    median = 10 ** (min(around for _, around in like.sources.values()) / 10)
+    texts = summed(bins for name, bins in waits.items() if name != NOTHING)
+    answers = summed(waits.values())
+    text, fresh = sum(texts.values()), sum(answers.values()) / like.keys
+    times = Times(percentile(texts, 0.5), percentile(texts, 0.95), percentile(texts, 0.99), text)
+    half = 0.5 * like.keys / sum(answers.values())
+    waited = like.sources["model"][0] + like.nothing[1] if len(like.sources) > 1 else like.keys
     shows = Shows(
         accepted=22,
         typed=9,
@@ -110,15 +115,15 @@ def made(like: Step, place: int = 0) -> Figures:
         shown=around(1.2 * text / like.keys),
         right=around(0.4 * text / like.keys),
         right_word=around(0.7 * text / like.keys),
-        text=Times(median, 9 * median, 14 * median, text),
+        text=times,
         by_source={
-            name: Times(10 ** (middle / 10), 2.1 * 10 ** (middle / 10), None, count)
-            for name, (count, middle) in like.sources.items()
+            name: Times(percentile(waits[name], 0.5), percentile(waits[name], 0.95), None, count)
+            for name, (count, _) in like.sources.items()
         },
-        answer=Times(median * 2 if fresh > 0.5 else None, None, None, like.keys),
-        median=around(median),
-        slow=around(9 * median),
-        without_model=1 - (like.sources["model"][0] + like.nothing[1]) / like.keys,
+        answer=Times(percentile(answers, half) if half < 1 else None, None, None, like.keys),
+        median=Range(times.p50, None, None),
+        slow=Range(times.p95, None, None),
+        without_model=1 - waited / like.keys,
         reused=0.958,
         saved=around(1 - like.keys / _KEYS),
         shows=shows,
@@ -136,9 +141,9 @@ def made(like: Step, place: int = 0) -> Figures:
     )
 
 
-def around(value: float) -> Range:
-    """A figure with its range."""
-    return Range(value, value * 0.94, value * 1.05)
+def around(share: float) -> Range:
+    """A share with its range."""
+    return Range(share, share * 0.94, min(1.0, share * 1.03))
 
 
 def bell(count: int, middle: float, width: float) -> dict[int, int]:

@@ -116,17 +116,16 @@ def meter(share: float | None) -> Html:
 def gain(before: float | None, now: float | None) -> Html:
     """A share as a short bar, for a table, with what it has won or lost against the one before."""
     old, new = (min(max(one or 0.0, 0.0), 1.0) for one in (before, now))
-    kept = lone("rect", class_="fill light", width=_wide(min(old, new)), height="9", rx="2")
-    change = lone(
-        "rect",
-        class_="fill accent" if new > old else "fill warm",
-        x=_wide(min(old, new)),
-        width=_wide(abs(new - old)),
-        height="9",
-        rx="2",
-    )
-    back = lone("rect", class_="back", width="100%", height="9", rx="2")
-    return tag("svg", back, kept, change, class_="gain", height="9", aria_hidden="true")
+    both = min(old, new)
+    drawn = [lone("rect", class_="back", width="100%", height="9", rx="2")]
+    if both:
+        drawn.append(lone("rect", class_="fill light", width=_wide(both), height="9", rx="2"))
+    if old != new:
+        tone = "fill accent" if new > old else "fill warm"
+        drawn.append(
+            lone("rect", class_=tone, x=_wide(both), width=_wide(abs(new - old)), height="9", rx="2")
+        )
+    return tag("svg", *drawn, class_="gain", height="9", aria_hidden="true")
 
 
 def _wide(share: float) -> str:

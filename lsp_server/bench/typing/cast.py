@@ -35,14 +35,12 @@ class Cast(msgspec.Struct, frozen=True):
         steps: of Offhand, from the least speculation to the most; one where nothing was left out.
         peers: other programs.
         bare: figures without any speculation, where others are to be compared with them.
-        faults: sentences about runs that came to no end.
     """
 
     profile: str
     steps: tuple[Member, ...]
     peers: tuple[Member, ...]
     bare: Figures | None
-    faults: tuple[str, ...]
 
     @property
     def all(self) -> tuple[Member, ...]:
@@ -65,7 +63,6 @@ def cast(runs: Sequence[Run]) -> Cast:
         steps=tuple(_members(mine, [_STEPS[at] for at in _spread(len(mine), len(_STEPS))])),
         peers=tuple(_members(others, [_PEERS[at % len(_PEERS)] for at in range(len(others))])),
         bare=mine[0].figures if len(mine) > 1 else None,
-        faults=tuple(f"{name(one)}: {one.fault}" for one in runs if one.fault),
     )
 
 

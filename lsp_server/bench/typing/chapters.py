@@ -76,6 +76,13 @@ def chapters(cast: Cast, of: str) -> Iterator[Html]:
     yield from _seen(cast, of)
 
 
+def spread(found: Range) -> str:
+    """A share's range, in words."""
+    if found.low is None or found.high is None:
+        return ""
+    return f"{100 * found.low:.0f} to {100 * found.high:.0f}{_SPACE}%"
+
+
 # --- when the answers come
 
 
@@ -274,7 +281,7 @@ def _seen(cast: Cast, of: str) -> Iterator[Html]:
     if found is None:
         return
     rows = [
-        (words, share.value or 0.0, percent(share.value), _spread(share))
+        (words, share.value or 0.0, percent(share.value), spread(share))
         for words, share in (
             ("answered before the next key", found.fresh),
             ("a suggestion on the screen when it comes", found.shown),
@@ -301,9 +308,3 @@ def _seen(cast: Cast, of: str) -> Iterator[Html]:
             )
         )
     yield beside(*parts)
-
-
-def _spread(found: Range) -> str:
-    if found.low is None or found.high is None:
-        return ""
-    return f"{100 * found.low:.0f} to {100 * found.high:.0f}{_SPACE}%"

@@ -9,11 +9,11 @@ from lsp_server.bench.page.document import Tile, folded, page, section, strong, 
 from lsp_server.bench.page.html import Html, join, tag
 from lsp_server.bench.page.words import amount, count, in_seconds, many, milliseconds, percent
 from lsp_server.bench.typing.cast import Cast, cast
-from lsp_server.bench.typing.chapters import chapters
+from lsp_server.bench.typing.chapters import chapters, spread
 from lsp_server.bench.typing.figures import Figures
 from lsp_server.bench.typing.run import Run, Typing
 from lsp_server.bench.typing.table import ACCEPTORS, NOTES, groups, name, rows
-from lsp_server.bench.typing.together import together
+from lsp_server.bench.typing.together import called, together
 from lsp_server.bench.typing.typist import PROFILES
 
 #: The typist of whom the first sentence is, if he was there.
@@ -64,7 +64,7 @@ def _lead(main: Cast) -> Html:
     else:
         said = (fresh, " of all keys are answered before the next key.")
     others = [] if bare is None else [f" Without speculation: {percent(bare.fresh.value)}."]
-    others += (f" In {one.name}: {percent(one.figures.fresh.value)}." for one in main.peers)
+    others += (f" In {called(one.run.subject)}: {percent(one.figures.fresh.value)}." for one in main.peers)
     return join((*said, tag("small", *others)) if others else said)
 
 
@@ -73,7 +73,12 @@ def _about(typing: Typing, main: Cast, runs: Sequence[Run]) -> Html:
     keys = sum(one.keys for one in typing.workspaces)
     profile = PROFILES.get(main.profile)
     rhythm = f" ({profile.median:.0f}{_SPACE}ms between most keys)" if profile is not None else ""
-    acceptor = ACCEPTORS[runs[0].acceptor]
+    typists = list(dict.fromkeys(one.profile for one in runs))
+    typed = (
+        f"as a {main.profile} typist does{rhythm}"
+        if len(typists) == 1
+        else f"as {_listed(typists)} typists do"
+    )
     spent = sum(one.seconds for one in runs)
     busy = sum(one.others.during * one.seconds for one in runs) / spent if spent else 0.0
     late = max((one.figures.late_ms for one in runs if one.figures is not None), default=0.0)
@@ -84,24 +89,26 @@ def _about(typing: Typing, main: Cast, runs: Sequence[Run]) -> Html:
     )
     return join(
         (
-            f"{many(keys, 'key')} in {places}, pressed in real time as a {main.profile} typist does{rhythm}; ",
-            f"{acceptor}. ",
+            f"{many(keys, 'key')} in {places}, pressed in real time {typed}; ",
+            f"{ACCEPTORS[runs[0].acceptor]}. ",
             f"Model {typing.model} ({typing.sha256[:8]}), Offhand {typing.version}, {many(typing.cores, 'core')}, ",
             f"{busy:.1f} of them busy with other programs.{slow}",
-            *(f" Came to no end: {fault}" for fault in main.faults),
+            *(f" {name(one)} came to no end: {one.fault}" for one in runs if one.fault),
         )
     )
 
 
 def _tiles(whole: Figures, bare: Figures | None) -> Iterator[Tile]:
-    def without(cell: Callable[[Figures], str], before: str = "", otherwise: str = "") -> str:
-        told = otherwise if bare is None else f"{cell(bare)} without speculation"
+    def without(cell: Callable[[Figures], str], before: str = "") -> str:
+        told = "" if bare is None else f"{cell(bare)} without speculation"
         return "; ".join(filter(None, (before, told)))
 
     def fresh(one: Figures) -> str:
         return percent(one.fresh.value)
 
-    yield Tile(fresh(whole), "answered before the next key", without(fresh))
+    yield Tile(
+        fresh(whole), "answered before the next key", without(fresh, "" if bare else spread(whole.fresh))
+    )
     yield Tile(
         milliseconds(whole.text.p50),
         "from key to suggestion, median",
