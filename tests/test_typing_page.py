@@ -55,7 +55,7 @@ def test_its_parts(whole: Typing) -> None:
         "the next key, median 1",
         "Beside llama.vim The same keys",
         "takes 17 times as long.",
-        "key to answer, median of all keys 5.3 ms -",
+        "key to answer, median of all keys not known, or not before the next key 5.3 ms -",
         "What a key gets",
         "Where the suggestions came from",
         "+ branches (all) 336",

@@ -261,7 +261,7 @@ def _price(cast: Cast, of: str) -> Iterator[Html]:
             tag("h3", _TOKENS),
             computed,
             note="Up: answered before the next key. To the right: processor time for 1,000 keys. The upper left corner "
-            "is best. The faint bars are where nine of ten sets of visits like these lie.",
+            "is best. The faint bars are ranges, as in the tables below.",
         )
     else:
         yield section(f"{_TOKENS}{of}", computed)

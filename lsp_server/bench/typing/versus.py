@@ -72,6 +72,8 @@ def _pair(
     """
     most = whole or max(mine or 0.0, other or 0.0) or 1.0
     told = "" if mine is None or other is None else verdict(mine, other)
+    if mine is not None and other is None:
+        told = "not known, or not before the next key"
     return Pair(what, told, [((one or 0.0) / most, form(one)) for one in (mine, other)])
 
 
