@@ -2,8 +2,9 @@
 
 After a suggestion: what follows its acceptance, and after a complete line the next one. What follows the acceptance
 of its first word or first line is its own rest, which the cache has. Then the next line's prompt, where its window
-begins further below. Then the keys that would contradict what the model wrote: at each token of it the model had others in mind, and said how likely they were (``Finished.branches``).
-llama.vim and its relatives go the first of these ways only.
+begins further below. Then the keys that would contradict what the model wrote: at each token of it the model had others
+in mind, and said how likely they were (``Finished.branches``). llama.vim and its relatives go the first of these ways
+only.
 """
 
 from collections.abc import Callable, Iterator
@@ -85,7 +86,6 @@ def _branches(snapshot: Snapshot, found: Found, most: int, least: float) -> Iter
         for text, likely in found.entry.branches
         if text.startswith(typed) and len(text) > len(typed)
     ]
-    # What was typed makes the rest likelier by as much as the rest of them all has become.
     for text, likely in fitting[:most]:
         if likely >= least and "\n" not in text:
             yield Target(snapshots.insert(snapshot, text, snapshot.column, 0), "branch")
