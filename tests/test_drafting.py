@@ -322,11 +322,24 @@ def test_to_prefill_another_file_costs_the_first_nothing(cancelled: bool) -> Non
 
 
 def test_looking_ahead_in_a_file_keeps_nothing() -> None:
-    """Prompts about one document follow one another in one cache, whatever they have in common."""
+    """Prompts about one document follow one another in one cache, as long as what they drop is what was written."""
     one = keeper(Counting())
-    for text in ("alpha = 1\n" * 20, "beta = 2\n" * 20, "alpha = 1\n" * 10):
+    for text in ("alpha = 1\n" * 20, "alpha = 1\n" * 20 + "beta = 2\n" * 9, "alpha = 1\n" * 10):
         complete(one, about("a", text))
     assert one.kept.documents == ()
+
+
+def test_a_prompt_that_begins_otherwise_takes_the_other_nothing() -> None:
+    """Where the window moves on, work ahead evaluates the new one; back and forth between both costs copies only, and
+    two of the same are not kept."""
+    one = keeper(Counting())
+    first, second = "alpha = 1\n" * 50, "beta = 2\n" * 50
+    complete(one, about("a", first))
+    complete(one, about("a", second))
+    for text in (first + "al", second + "be", first + "alp", second + "bet"):
+        back = complete(one, about("a", text))
+        assert back.prompt_tokens - back.reused_tokens <= 3
+        assert one.kept.documents == ("a",)
 
 
 def test_a_cache_is_kept_only_where_that_pays() -> None:

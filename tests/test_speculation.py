@@ -63,7 +63,12 @@ def test_targets(case: Case) -> None:
     done: list[str] = []
     while True:
         every = targets(
-            asked, level, lambda target: outcomes.get(target.key), found, Grammars().load("python")
+            asked,
+            level,
+            lambda target: outcomes.get(target.key),
+            found,
+            Grammars().load("python"),
+            lambda snapshot: snapshot.line // int(case.sections.get("edge", "1000")),
         )
         target = next((one for one in every if one.key not in outcomes), None)
         if target is None:

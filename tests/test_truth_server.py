@@ -116,17 +116,22 @@ class Editor:
         await self.client.close()
         assert b"Traceback" not in self.client.stderr, self.client.stderr.decode()
 
+    async def kill(self) -> None:
+        for answer in self.answers:
+            answer.cancel()
+        await self.client.close()
+
     async def play(self, keystrokes: int) -> None:
         await self.start()
-        restarts = {keystrokes // 3, 2 * keystrokes // 3}
+        restart, death = keystrokes // 3, 2 * keystrokes // 3
         for step in range(keystrokes):
             self.act()
             self.ask()
             if self.answers and self.chance.random() < 0.3:  # a look at what is shown
                 await asyncio.wait(self.answers)
             await asyncio.sleep(self.chance.choice((0, 0.002, 0.01, 0.02)))
-            if step in restarts:
-                await self.stop()
+            if step in (restart, death):
+                await (self.stop() if step == restart else self.kill())
                 await self.start()
             elif self.chance.random() < 4 / keystrokes:
                 await self.kill_worker()

@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from lsp_server.bench.report import plain_json
+from lsp_server.bench.typing.table import table
 from lsp_server.cli.main import main
 from tests.test_cli import SAMPLE, offhand
+from tests.typed_result import result
 
 
 def test_faults_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,9 +27,26 @@ def test_faults_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ([str(shop), "--set", "modle=small"], "unknown setting 'modle'"),
         ([str(shop), "--set", "model=none"], "'none'"),
         ([str(shop), "--peer", "no-such-server"], "no command no-such-server"),
+        ([], "Name a workspace to type in, or an earlier result"),
+        ([str(shop), "--from", "result.json"], "Name a workspace to type in, or an earlier result"),
+        (["--from", str(tmp_path / "result.json")], "result.json cannot be read: No such file"),
+        (["--from", str(shop / "inventory.py")], "inventory.py is no result of bench typing"),
     ):
         assert main(["bench", "typing", *arguments]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_an_earlier_result_is_shown_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From its JSON: the same table, the same JSON, and the page."""
+    kept, again, page = tmp_path / "kept.json", tmp_path / "again.json", tmp_path / "page.html"
+    kept.write_bytes(msgspec.json.encode(result()))
+    arguments = ["bench", "typing", "--from", str(kept), "--json", str(again), "--html", str(page)]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == table(result()) + "\n"
+    assert again.read_bytes() == plain_json(result())
+    assert page.read_text("utf-8").endswith("</html>\n")
+    assert main([*arguments[:-1], str(tmp_path / "kept.json" / "page.html")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -177,6 +177,15 @@ def test_fresh_is_what_comes_before_the_next_key() -> None:
     assert [one.source for one in played.strokes] == ["made", "", "", ""]
 
 
+def test_a_key_is_over_when_the_cursor_leaves() -> None:
+    """What was on the screen then counts, though nothing is when the next key comes elsewhere."""
+    made = msgspec.structs.replace(one_line("ab"), visits=(Visit(0, 1), Visit(0, 2)))
+    rhythm = Gaps(((30.0, 80.0),), (100.0, 70.0), 60.0)
+    played = play(made, rhythm, Made(says(("a", 50, "b"), ("ab", 65, "c"))))
+    assert [one.gap_ms for one in played.strokes] == [pytest.approx(70), pytest.approx(60)]
+    assert [(one.shown, one.right) for one in played.strokes] == [(True, True), (False, False)]
+
+
 def test_answers_for_a_state_that_is_gone_are_dropped_and_counted() -> None:
     """One that comes two keys later, with text, is stale; nothing at all is what was asked for. Where the cursor went
     elsewhere, the document is as it was."""
@@ -382,6 +391,8 @@ def test_words_that_are_accepted(text: str, word: str) -> None:
 def counted(**changes: Any) -> Figures:
     """Ten keys of two visits, one of which takes five of the script's."""
     strokes = [Stroke(number // 5, False, 1, float(number)) for number in range(10)]
+    for one in strokes[:9]:
+        one.gap_ms = 101.0
     for one in strokes[:8]:
         one.answer_ms, one.text, one.source = 10.0, True, "cache"
     strokes[7].answer_ms, strokes[7].source = 90.0, "model"
@@ -406,6 +417,8 @@ def test_figures() -> None:
     assert (found.wrong_shows, found.flicker, found.cpu_s) == (2, 100, 200)
     assert (found.computed, found.unshown) == (40, pytest.approx(0.75))
     assert (found.stale, found.late_ms) == (1, 9)
+    assert found.waits == {"cache": {10: 7}, "model": {19: 1}, "nothing": {}}
+    assert found.gaps == {20: 9}
     assert found.fresh.low == 0.6  # the second visit alone
     assert found.fresh.high == 1.0
 
@@ -423,19 +436,19 @@ def test_the_table() -> None:
         return Run("shop", "fast", "Offhand", step, "a", 9.0, Others(0.1, 0.2, 0.3), found, fault)
 
     runs = (
-        made("nothing", counted()),
+        made("no speculation", counted()),
         made("+ branches", counted(requests=5)),
         made("broken", None, "It ended."),
     )
     typing = Typing("1", "bundled", "0" * 64, 1, 14, 2, (Typed("shop", "c" * 40, "f", 1, 1, 14),), runs)
     assert msgspec.json.decode(msgspec.json.encode(typing), type=Typing) == typing
-    rows = {line[:30].strip(): line[30:] for line in table(typing).split("\n")}
+    rows = {line[:27].strip(): line[27:] for line in table(typing).split("\n")}
     assert rows["keys pressed, of so many"].split() == ["10", "of", "14", "10", "of", "14", "-"]
-    assert rows["model"].split() == ["90/90/90", "(1)", "90/90/90", "(1)", "-"]
+    assert rows["from model"].split() == ["90/90/90", "(1)", "90/90/90", "(1)", "-"]
     assert rows["key to answer, all keys"].split()[:2] == ["10/-/-", "(10)"]
     assert rows["no model call after the key"].split() == ["80.0", "%", "-", "-"]
     assert "Offhand broken: It ended." in table(typing)
-    assert sum(line.startswith(("nothing ", "+ branches ")) for line in table(typing).split("\n")) == 2
+    assert sum(line.startswith(("no speculation ", "+ branches ")) for line in table(typing).split("\n")) == 2
 
 
 def test_the_ablation_leaves_out_less_and_less() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from lsp_server.base.histogram import bin_of, edge, percentile
 from lsp_server.base.metrics import Counts
-from lsp_server.bench.page.charts import Along, Series, Tone, bars, columns, lines, shares
+from lsp_server.bench.page.charts import Along, Series, bars, columns, lines, shares
 from lsp_server.bench.page.document import (
     Tile,
     beside,
@@ -15,6 +15,7 @@ from lsp_server.bench.page.document import (
     table,
     tiles,
 )
+from lsp_server.bench.page.frame import Tone
 from lsp_server.bench.page.html import Html, join
 from lsp_server.bench.page.words import count, many, milliseconds, percent, seconds
 from lsp_server.bench.usage import Figures, Span, figures

@@ -35,7 +35,7 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "real time, as editors speak to the server. Nothing is written into the workspaces, and nothing is learnt from "
         "what is typed.",
     )
-    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a workspace")
+    parser.add_argument("directories", nargs="*", type=Path, metavar="DIR", help="a workspace")
     parser.add_argument("--keys", type=measuring.positive, default=_KEYS, help=f"in each (default {_KEYS})")
     parser.add_argument(
         "--profile",
@@ -78,17 +78,54 @@ def add(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "command's name or path",
     )
     measuring.add_json(parser)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="draw the result as a page")
+    parser.add_argument(
+        "--from",
+        dest="earlier",
+        type=Path,
+        metavar="FILE",
+        help="type nothing: show a result that --json wrote",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Type, print the table, write the file asked for; exit status 1 when a run came to no end."""
+    """Type, print the table, write the files asked for; exit status 1 when a run came to no end.
+
+    Raises:
+        OffhandError: something that the arguments name is not there, or a file cannot be written.
+    """
     from lsp_server.bench.report import plain_json
+    from lsp_server.bench.typing.page import typing_page
     from lsp_server.bench.typing.table import table
 
-    typing = asyncio.run(_measure(arguments))
-    measuring.show(arguments.json, lambda: table(typing), lambda: plain_json(typing))
+    if bool(arguments.directories) == bool(arguments.earlier):
+        raise OffhandError("Name a workspace to type in, or an earlier result with --from.")
+    typing = _earlier(arguments.earlier) if arguments.earlier else asyncio.run(_measure(arguments))
+    page = (arguments.html, lambda: typing_page(typing).encode())
+    measuring.show(arguments.json, lambda: table(typing), lambda: plain_json(typing), page)
     return 1 if any(one.fault for one in typing.runs) else 0
+
+
+def _earlier(path: Path) -> "Typing":
+    """The result in a file.
+
+    Raises:
+        OffhandError: there is none.
+    """
+    import msgspec
+
+    from lsp_server.bench.typing.run import Typing
+
+    try:
+        typing = msgspec.json.decode(path.read_bytes(), type=Typing)
+    except OSError as error:
+        raise OffhandError(f"{path} cannot be read: {error.strerror}.") from error
+    except msgspec.DecodeError as error:
+        raise OffhandError(f"{path} is no result of bench typing: {error}.") from error
+    if not typing.runs:
+        raise OffhandError(f"{path} is the result of no run.")
+    return typing
 
 
 async def _measure(arguments: argparse.Namespace) -> "Typing":
@@ -209,7 +246,7 @@ def _subject(
 
 
 def _llama_vim(command: str, settings: dict[str, Any], model: "Model") -> "Subject":
-    from lsp_server.bench.typing.llama_vim import LlamaVim  # type: ignore[import-untyped]
+    from lsp_server.bench.typing.llama_vim import LlamaVim
     from lsp_server.completion.asking import context_of
     from lsp_server.prompt.families import family
 

@@ -69,6 +69,17 @@ def seen(template: str, capacity: int, view: View, gathered: Gathered) -> Window
     return window(snapshot.lines, snapshot.line, snapshot.column, most.prefix, most.suffix)
 
 
+def begins(session: Session, snapshot: Snapshot) -> int:
+    """The line on which the document's part in a prompt begins; 0 without a model, too."""
+    if session.model is None:
+        return 0
+    manifest = session.model.manifest
+    gathered = session.gathered.get(snapshot.uri)
+    most = budget(manifest.template, capacity_of(manifest), gathered.tokens if gathered else 0)
+    before, _ = reach(most.prefix, most.suffix)
+    return edge(snapshot.lines, snapshot.line, snapshot.column, before)
+
+
 def prompt_of(manifest: Manifest, capacity: int, view: View, gathered: Gathered, project: str = "") -> Prompt:
     """What a model is asked about a cursor; other arguments as in ``seen``.
 

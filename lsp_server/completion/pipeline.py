@@ -54,23 +54,33 @@ def heed(session: Session, snapshot: Snapshot) -> None:
         session.flights.heed(snapshot.uri, text_around(snapshot, session.model.manifest))
 
 
-async def speculate(session: Session, snapshot: Snapshot, origin: Origin) -> tuple[Suggestion | None, Trace]:
+async def speculate(
+    session: Session, snapshot: Snapshot, origin: Origin, *, only_prompt: bool = False
+) -> tuple[Suggestion | None, Trace]:
     """Do the work of a request that nobody has asked yet, and leave the answer in the cache.
 
     Args:
         origin: what for. "prefill" looks for pieces of other files too, as the question will, and has the prompt stand
             in the KV cache even where nothing would be suggested.
+        only_prompt: that is all that is wanted.
     """
     trace = Trace(id=0, path=snapshot.path, line=0, column=0, kind=origin)
     try:
-        return await _complete(session, snapshot, trace, Stopwatch(trace), origin), trace
+        watch = Stopwatch(trace)
+        return await _complete(session, snapshot, trace, watch, origin, only_prompt=only_prompt), trace
     except Nothing as nothing:
         trace.reason = str(nothing)
         return None, trace
 
 
 async def _complete(
-    session: Session, snapshot: Snapshot, trace: Trace, watch: Stopwatch, origin: Origin
+    session: Session,
+    snapshot: Snapshot,
+    trace: Trace,
+    watch: Stopwatch,
+    origin: Origin,
+    *,
+    only_prompt: bool = False,
 ) -> Suggestion:
     # 1. What the cursor is in, and whether anything belongs there.
     _wanted(session, snapshot)
@@ -87,12 +97,11 @@ async def _complete(
     watch.stage("context")
 
     # 2. What is known already, or being written; else the engine: the only wait of an ordinary request.
-    writer = _Writer(
-        session, view, model, trace, watch, origin, only_prompt=bool(silence) and not snapshot.invoked
-    )
+    only_prompt = only_prompt or bool(silence and not snapshot.invoked)
+    writer = _Writer(session, view, model, trace, watch, origin, only_prompt=only_prompt)
     candidates, source = await writer.candidates()
-    if silence and not snapshot.invoked:
-        raise Nothing(silence)
+    if only_prompt:
+        raise Nothing("only the prompt was wanted")
     if not candidates:
         trace.complete = True
         raise Nothing("the model has nothing to add here")

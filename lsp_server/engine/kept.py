@@ -1,5 +1,6 @@
-"""Snapshots of the KV cache, one of each document that was left for another, so that to go back to a file costs a copy
-and no evaluation.
+"""Snapshots of the KV cache, of each document that was left for another, and of a document's prompts that begin
+otherwise, so that to go back to a file, or to where one was before something was computed ahead, costs a copy and no
+evaluation.
 
 Knows token ids, bytes and names of documents; no text, no request. Where the user wants that, the cache that stands is
 written to disk when there is time (``keptfile``).
@@ -7,7 +8,6 @@ written to disk when there is time (``keptfile``).
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -21,8 +21,13 @@ from lsp_server.engine.protocol import Engine
 #: needs 2 MB for a prompt, a 0.5B 12 MB for a thousand tokens.
 _SHARE, _LEAST, _MOST = 1 / 64, 32 << 20, 256 << 20
 
-#: Documents that are kept: more files are seldom gone back to.
-_DOCUMENTS = 8
+#: Snapshots that are kept: more files are seldom gone back to.
+_SNAPSHOTS = 8
+
+#: Tokens that a prompt about the same document may drop without the cache being kept: what was written behind the one
+#: before is no more than that. Where a prompt drops more, its beginning is another: the window has moved on, which work
+#: ahead sees before the user does.
+_WRITTEN = 128
 
 #: Memory that must be available to other programs (bytes); below that nothing is kept.
 _SPARE = 512 << 20
@@ -38,9 +43,10 @@ _UNMEASURED = 0.005
 _WORTH_A_FILE, _REST = 0.5, 120.0
 
 
-class _Snapshot(msgspec.Struct, frozen=True):
-    """What stood in the cache: these tokens at its beginning."""
+class _Snapshot(msgspec.Struct, frozen=True, eq=False):
+    """What stood in the cache, for a document: these tokens at its beginning."""
 
+    document: str
     ids: Sequence[int]
     state: bytes
 
@@ -65,7 +71,7 @@ class Kept:
         total = memory().total
         self._budget = max(_LEAST, min(_MOST, int(total * _SHARE))) if budget is None else budget
         self._memory = memory
-        self._snapshots: OrderedDict[str, _Snapshot] = OrderedDict()
+        self._snapshots: list[_Snapshot] = []  # the one left longest ago first
         self._document = ""
         self._copying, self._token_bytes = _UNMEASURED, 0.0
         self.restored = 0
@@ -76,12 +82,12 @@ class Kept:
     @property
     def size(self) -> int:
         """Bytes that they take."""
-        return sum(len(snapshot.state) for snapshot in self._snapshots.values())
+        return sum(len(snapshot.state) for snapshot in self._snapshots)
 
     @property
     def documents(self) -> Sequence[str]:
-        """Whose cache is kept, the one left longest ago first."""
-        return tuple(self._snapshots)
+        """Whose caches are kept, the one left longest ago first."""
+        return tuple(snapshot.document for snapshot in self._snapshots)
 
     def bring(
         self, engine: Engine, cached: list[int], ids: Sequence[int], document: str, evaluating: float
@@ -104,14 +110,13 @@ class Kept:
             self._begun = True
             cached = self._from_file(engine, cached, ids, self.file)
         here = common(ids, cached)
-        there, name = max(
-            ((common(ids, snapshot.ids), name) for name, snapshot in self._snapshots.items()), default=(0, "")
-        )
-        better = self._snapshots[name] if self._worth(there - here, evaluating) else None
-        if name == document:  # what another document has in common with this one is less than it needs itself
-            self._snapshots.pop(name, None)
-        # A prompt about the same document goes on with its cache, even where it cuts it short: to look ahead, and back.
-        if (document != left or better) and self._worth(len(cached) - here, evaluating):
+        nearest = max(self._snapshots, key=lambda snapshot: common(ids, snapshot.ids), default=None)
+        there = common(ids, nearest.ids) if nearest is not None else 0
+        better = nearest if self._worth(there - here, evaluating) else None
+        if better is not None and better.document == document:  # another document's it may need again
+            self._snapshots.remove(better)
+        lost = len(cached) - (common(cached, better.ids) if better else here)
+        if self._worth(lost, evaluating) and (document != left or lost > _WRITTEN):
             self._keep(engine, cached, left)
         if better is None:
             return cached
@@ -162,7 +167,8 @@ class Kept:
         return tokens * evaluating > _TIMES * self._copying
 
     def _keep(self, engine: Engine, cached: Sequence[int], document: str) -> None:
-        self._snapshots.pop(document, None)
+        # What it goes on from, or is the beginning of, is of no use beside it.
+        self._snapshots = [one for one in self._snapshots if not _nearly(one, document, cached)]
         if self._token_bytes * len(cached) > self._budget:
             return
         begun = time.thread_time()
@@ -174,14 +180,20 @@ class Kept:
         self._token_bytes = len(state) / len(cached)
         if len(state) > self._budget or self._in_need(len(state)):
             return
-        while self.size + len(state) > self._budget or len(self._snapshots) >= _DOCUMENTS:
-            self._snapshots.popitem(last=False)
-        self._snapshots[document] = _Snapshot(tuple(cached), state)
+        while self.size + len(state) > self._budget or len(self._snapshots) >= _SNAPSHOTS:
+            del self._snapshots[0]
+        self._snapshots.append(_Snapshot(document, tuple(cached), state))
 
     def _in_need(self, size: int) -> bool:
         """Whether the machine needs its memory for something else, if so many bytes were taken."""
         available = self._memory().available
         return available is not None and available - size < _SPARE
+
+
+def _nearly(snapshot: _Snapshot, document: str, ids: Sequence[int]) -> bool:
+    """Whether a snapshot is of the same document, and of the same prompt but for what was written at its end."""
+    shorter = min(len(snapshot.ids), len(ids))
+    return snapshot.document == document and common(snapshot.ids, ids) >= shorter - _WRITTEN
 
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:

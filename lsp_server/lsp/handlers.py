@@ -208,9 +208,7 @@ async def _popup(ls: "OffhandServer", snapshot: Snapshot | None) -> types.Comple
     return types.CompletionList(is_incomplete=True, items=[made])
 
 
-async def _answer(
-    ls: "OffhandServer", snapshot: Snapshot, kind: str, editors: Snapshot
-) -> Suggestion | None:
+async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str, editors: Snapshot) -> Suggestion | None:
     """Run the core for one request. A newer request of the same document and kind ends it: the answer is then null.
 
     Args:

@@ -1,39 +1,34 @@
-"""Charts as SVG inside a page. They are as wide as the page and their text never shrinks with them: heights are
-pixels, places along the width are percent. Each brings its numbers as a table too.
+"""Charts as SVG inside a page, of numbers at places along it, and of parts of a whole. Each over places brings its
+numbers as a table too.
 
 A touch or the mouse on a place shows its numbers (SVG titles, no script). Knows numbers and names, not what they mean.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from lsp_server.bench.page.axes import Axis, linear, logarithmic
 from lsp_server.bench.page.document import folded, swatch, table
-from lsp_server.bench.page.html import Html, join, lone, tag
+from lsp_server.bench.page.frame import (
+    ABOVE,
+    AREA,
+    UNITS,
+    Form,
+    Tone,
+    framed,
+    legend,
+    path,
+    stretched,
+    y_of,
+)
+from lsp_server.bench.page.html import Html, lone, tag
 from lsp_server.bench.page.words import NONE, count, percent
-
-#: Colours by what they are for, told apart also without red or green; ``style.css`` has them for light and dark.
-Tone = Literal["deep", "mid", "light", "warm", "sand", "grey"]
-
-#: Pixels of a chart's area, of the room above it for a label, and below it for the names along it.
-_AREA, _ABOVE, _BELOW = 200, 22, 26
 
 #: Pixels from one line of text to the next.
 _TEXT = 17
 
-#: Names along a chart, at most; on a phone every second of these.
-_NAMES = 8
-
 #: Part of its place that a column fills, and the most percent of the chart that it is wide.
 _FILLED, _WIDEST = 0.74, 5.0
-
-#: The width of a chart's lines in their own units; they are stretched to the page.
-_UNITS = 1_000
-
-#: Steps that a curve is drawn with, at most.
-_STEPS = 400
-
-Form = Callable[[float], str]
 
 
 class Series(NamedTuple):
@@ -42,6 +37,34 @@ class Series(NamedTuple):
     name: str
     tone: Tone
     values: Sequence[float | None]
+
+
+class Stack(NamedTuple):
+    """A bar that is divided.
+
+    Attributes:
+        parts: sizes, as many as there are colours; what they leave of the whole stays empty.
+        number: written behind it.
+        strong: it is the one that matters.
+    """
+
+    name: str
+    parts: Sequence[float]
+    number: str
+    strong: bool = False
+
+
+class Pair(NamedTuple):
+    """One figure of two, or more.
+
+    Attributes:
+        verdict: what follows from it.
+        bars: for each of them the share of the whole width, and the number as it is written.
+    """
+
+    name: str
+    verdict: str
+    bars: Sequence[tuple[float, str]]
 
 
 class Along(NamedTuple):
@@ -56,15 +79,6 @@ class Along(NamedTuple):
     name: str
     places: Sequence[str]
     labels: Sequence[str]
-
-
-class Curve(NamedTuple):
-    """Values of which a chart shows how many are below what; any order."""
-
-    name: str
-    tone: Tone
-    values: Sequence[float]
-    dashed: bool = False
 
 
 def columns(label: str, along: Along, series: Sequence[Series], form: Form = count) -> Html:
@@ -83,7 +97,7 @@ def columns(label: str, along: Along, series: Sequence[Series], form: Form = cou
     for at, stack in enumerate(stacks):
         bottom = 0.0
         for one, value in zip(series, stack, strict=True):
-            low, high = _y(axis, bottom), _y(axis, bottom + value)
+            low, high = y_of(axis, bottom), y_of(axis, bottom + value)
             bottom += value
             if value > 0:
                 tall = max(low - high - (0.75 if bottom > value else 0.0), 0.5)
@@ -120,64 +134,11 @@ def lines(
     drawn: list[Html] = []
     if band is not None:
         low, high = (_points(axis, values) for values in band)
-        drawn.append(lone("polygon", points=_path(low + high[::-1]), class_="fill band"))
+        drawn.append(lone("polygon", points=path(low + high[::-1]), class_="fill band"))
     drawn += [
-        lone("polyline", points=_path(_points(axis, one.values)), class_=f"line {one.tone}") for one in series
+        lone("polyline", points=path(_points(axis, one.values)), class_=f"line {one.tone}") for one in series
     ]
-    stretched = tag(
-        "svg",
-        *drawn,
-        y=str(_ABOVE),
-        width="100%",
-        height=str(_AREA),
-        viewBox=f"0 0 {_UNITS} {_AREA}",
-        preserveAspectRatio="none",
-        class_="stretched",
-    )
-    return _figure(label, along, series, axis, form, [stretched, *_names(axis, series)], key=False)
-
-
-def curves(label: str, runs: Sequence[Curve], form: Form, *, unit: str, shares: Sequence[float]) -> Html:
-    """How many of some values are below what: one rising line for each run, along a logarithmic scale.
-
-    Args:
-        unit: what the values are, below the scale.
-        shares: to be read off in the table, such as 0.5 and 0.95.
-    """
-    axis = logarithmic(value for run in runs for value in run.values)
-    drawn = []
-    for run in runs:
-        ordered = sorted(run.values)
-        each = -(-len(ordered) // _STEPS) or 1
-        whole = max(len(ordered), 1)
-        points = [
-            (_UNITS * axis.at(ordered[at]), _AREA * (1 - below / whole))
-            for at in range(0, len(ordered), each)
-            for below in (at, min(at + each, whole))
-        ]
-        points += [(float(_UNITS), 0.0)] if points else []
-        dashed = " dashed" if run.dashed else ""
-        drawn.append(lone("polyline", points=_path(points), class_=f"line {run.tone}{dashed}"))
-    up = Axis(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
-    stretched = tag(
-        "svg",
-        *drawn,
-        y=str(_ABOVE),
-        width="100%",
-        height=str(_AREA),
-        viewBox=f"0 0 {_UNITS} {_AREA}",
-        preserveAspectRatio="none",
-        class_="stretched",
-    )
-    marks = [(100 * axis.at(tick), form(tick)) for tick in axis.ticks]
-    rows = [
-        (run.name, count(len(run.values)), *(form(_quantile(run.values, share)) for share in shares))
-        for run in runs
-        if run.values
-    ]
-    numbers = table((unit, "values", *(f"{percent(share)} below" for share in shares)), rows)
-    key = legend([(run.name, run.tone) for run in runs])
-    return _framed(label, key, up, percent, [stretched], marks, numbers)
+    return _figure(label, along, series, axis, form, [stretched(drawn), *_names(axis, series)], key=False)
 
 
 def shares(label: str, parts: Sequence[tuple[str, Tone, float]], form: Form = count) -> Html:
@@ -224,9 +185,64 @@ def bars(label: str, rows: Sequence[tuple[str, float, str, str]], tone: Tone = "
     return tag("figure", tag("ul", *lines_, class_="bars", aria_label=label))
 
 
-def legend(names: Sequence[tuple[str, Tone]]) -> Html:
-    """Which colour is what."""
-    return tag("figcaption", *(tag("span", swatch(tone), name) for name, tone in names), class_="legend")
+def stacks(
+    label: str,
+    key: Sequence[tuple[str, Tone]],
+    rows: Sequence[Stack],
+    form: Form = percent,
+    *,
+    whole: float = 1.0,
+    rest: str = "",
+) -> Html:
+    """Bars of the same whole, one below the other, each divided in the same order.
+
+    Args:
+        key: what the parts are, and their colours; those that are nothing everywhere are left out.
+        form: writes a size.
+        whole: the size that is as wide as the page.
+        rest: what the empty part is, if that means something.
+    """
+    used = [at for at in range(len(key)) if any(row.parts[at] > 0 for row in rows)]
+    items, lines_ = [], []
+    for row in rows:
+        left, drawn = 0.0, [lone("rect", class_="back", width="100%", height="22")]
+        for at in used:
+            (part, tone), size = key[at], row.parts[at]
+            if size > 0:
+                told = tag("title", f"{row.name}\n{part}: {form(size)}")
+                place = {"x": f"{100 * left / whole:.3f}%", "width": f"{100 * size / whole:.3f}%"}
+                drawn.append(tag("rect", told, **place, height="22", class_=f"fill split {tone}"))
+                left += size
+        bar = tag("svg", *drawn, width="100%", height="22", class_="whole", aria_hidden="true")
+        named = tag("strong" if row.strong else "span", row.name)
+        items.append(tag("li", named, tag("b", row.number), bar))
+        empty = (form(max(0.0, whole - left)),) if rest else ()
+        lines_.append((row.name, *(form(row.parts[at]) for at in used), *empty))
+    named_parts = [key[at] for at in used]
+    told_rest = (tag("span", tag("i", class_="swatch back", aria_hidden="true"), rest),) if rest else ()
+    colours = (tag("span", swatch(tone), part) for part, tone in named_parts)
+    numbers = table(("", *(part for part, _ in named_parts), *((rest,) if rest else ())), lines_)
+    return tag(
+        "figure",
+        tag("figcaption", *colours, *told_rest, class_="legend"),
+        tag("ul", *items, class_="stacks", aria_label=label),
+        folded("The numbers", numbers),
+    )
+
+
+def pairs(label: str, names: Sequence[tuple[str, Tone]], rows: Sequence[Pair]) -> Html:
+    """Figures of some side by side: a bar for each, one below the other."""
+    items = []
+    for row in rows:
+        lines_ = []
+        for (name, tone), (share, number) in zip(names, row.bars, strict=True):
+            width = f"{100 * min(max(share, 0.0), 1.0):.2f}%"
+            rect = lone("rect", width=width, height="12", rx="2", class_=f"fill {tone}") if share > 0 else ""
+            bar = tag("svg", rect, width="100%", height="12", aria_hidden="true")
+            lines_.append(tag("p", bar, tag("b", number), aria_label=name))
+        head = tag("div", tag("span", row.name), tag("small", row.verdict))
+        items.append(tag("li", head, tag("div", *lines_)))
+    return tag("figure", legend(names), tag("ul", *items, class_="pairs", aria_label=label))
 
 
 def _figure(
@@ -258,52 +274,15 @@ def _figure(
                 tag("title", told),
                 x=f"{at * step:.3f}%",
                 width=f"{step:.3f}%",
-                y=_ABOVE,
-                height=_AREA,
+                y=ABOVE,
+                height=AREA,
                 class_="strip",
             )
         )
     marks = [((at + 0.5) * step, name) for at, name in enumerate(along.labels) if name]
     numbers = table((along.name, *(one.name for one in series)), rows)
     named = legend([(one.name, one.tone) for one in series]) if key else Html()
-    return _framed(label, named, axis, form, [*drawn, *strips], marks, numbers)
-
-
-def _framed(
-    label: str,
-    key: Html,
-    axis: Axis,
-    form: Form,
-    drawn: Sequence[Html],
-    marks: Sequence[tuple[float, str]],
-    numbers: Html,
-) -> Html:
-    """What is drawn, with the scale beside it, names below it, and its numbers.
-
-    Args:
-        marks: names along it and their places, in percent of the width.
-    """
-    height = str(_ABOVE + _AREA + _BELOW)
-    ticks = [(tick, _y(axis, tick)) for tick in axis.ticks]
-    side = (tag("text", form(tick), x="100%", y=y + 4, class_="end") for tick, y in ticks)
-    grid = [
-        lone("line", x1="0", x2="100%", y1=round(y) + 0.5, y2=round(y) + 0.5, class_="grid") for _, y in ticks
-    ]
-    every = -(-len(marks) // _NAMES) or 1
-    names = [
-        tag(
-            "text",
-            name,
-            x=f"{x:.3f}%",
-            y=str(_ABOVE + _AREA + 19),
-            class_=("start" if x < 4 else "end" if x > 96 else "middle") + (" wide" if at % 2 else ""),
-        )
-        for at, (x, name) in enumerate(marks[::every])
-    ]
-    field = tag("svg", *grid, *drawn, *names, width="100%", height=height, class_="field")
-    scale = tag("svg", *side, width="100%", height=height, class_="scale")
-    plot = tag("div", scale, field, class_="plot", role="img", aria_label=label)
-    return tag("figure", key, plot, folded("The numbers", numbers))
+    return framed(label, named, axis, form, [*drawn, *strips], marks, numbers)
 
 
 def _names(axis: Axis, series: Sequence[Series]) -> Iterator[Html]:
@@ -312,22 +291,18 @@ def _names(axis: Axis, series: Sequence[Series]) -> Iterator[Html]:
     for one in series:
         known = [value for value in one.values if value is not None]
         if known:
-            ends.append((_y(axis, known[-1]) - 8, one))
+            ends.append((y_of(axis, known[-1]) - 8, one))
     highest = float("inf")
     for y, one in sorted(ends, key=lambda end: -end[0]):
         highest = min(y, highest - _TEXT)
         yield tag("text", one.name, x="100%", y=highest, class_=f"end name {one.tone}")
 
 
-def _y(axis: Axis, value: float) -> float:
-    return _ABOVE + _AREA * (1 - axis.at(value))
-
-
 def _points(axis: Axis, values: Sequence[float | None]) -> list[tuple[float, float]]:
     """In units of the stretched area; a single one becomes a dash."""
-    step = _UNITS / max(len(values), 1)
+    step = UNITS / max(len(values), 1)
     points = [
-        ((at + 0.5) * step, _AREA * (1 - axis.at(value)))
+        ((at + 0.5) * step, AREA * (1 - axis.at(value)))
         for at, value in enumerate(values)
         if value is not None
     ]
@@ -335,12 +310,3 @@ def _points(axis: Axis, values: Sequence[float | None]) -> list[tuple[float, flo
         x, y = points[0]
         return [(x - 0.3 * step, y), (x + 0.3 * step, y)]
     return points
-
-
-def _path(points: Sequence[tuple[float, float]]) -> str:
-    return join((f"{x:.1f},{y:.1f}" for x, y in points), " ")
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]

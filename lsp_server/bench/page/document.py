@@ -27,7 +27,9 @@ class Tile(NamedTuple):
     detail: str = ""
 
 
-def page(title: str, lead: str, parts: Iterable[str], *, over: str = "Offhand", foot: str = "") -> Html:
+def page(
+    title: str, lead: str, parts: Iterable[str], *, over: str = "Offhand", about: str = "", foot: str = ""
+) -> Html:
     """The whole file.
 
     Args:
@@ -35,6 +37,7 @@ def page(title: str, lead: str, parts: Iterable[str], *, over: str = "Offhand", 
         lead: one or two sentences that say it all.
         parts: the sections and tiles.
         over: whose page it is.
+        about: below the lead, what it is about.
         foot: what to know of the numbers.
     """
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -45,8 +48,9 @@ def page(title: str, lead: str, parts: Iterable[str], *, over: str = "Offhand", 
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{html(f'{over}: {title}')}</title>\n<style>\n{style}</style>"
     )
+    told = (tag("p", about, class_="about"),) if about else ()
     body = (
-        tag("header", tag("p", tag("b", over), f" {title}", class_="over"), tag("h1", lead)),
+        tag("header", tag("p", tag("b", over), f" {title}", class_="over"), tag("h1", lead), *told),
         tag("main", *parts),
         tag("footer", tag("p", foot)),
     )
@@ -103,10 +107,29 @@ def swatch(tone: str) -> Html:
 
 def meter(share: float | None) -> Html:
     """A share as a short bar, for a table."""
-    width = f"{100 * min(max(share or 0.0, 0.0), 1.0):.1f}%"
+    width = _wide(min(max(share or 0.0, 0.0), 1.0))
     back = lone("rect", class_="back", width="100%", height="8", rx="4")
     bar = lone("rect", class_="fill accent", width=width, height="8", rx="4")
     return tag("svg", back, bar, class_="meter", width="100%", height="8", aria_hidden="true")
+
+
+def gain(before: float | None, now: float | None) -> Html:
+    """A share as a short bar, for a table, with what it has won or lost against the one before."""
+    old, new = (min(max(one or 0.0, 0.0), 1.0) for one in (before, now))
+    both = min(old, new)
+    drawn = [lone("rect", class_="back", width="100%", height="9", rx="2")]
+    if both:
+        drawn.append(lone("rect", class_="fill light", width=_wide(both), height="9", rx="2"))
+    if old != new:
+        tone = "fill accent" if new > old else "fill warm"
+        drawn.append(
+            lone("rect", class_=tone, x=_wide(both), width=_wide(abs(new - old)), height="9", rx="2")
+        )
+    return tag("svg", *drawn, class_="gain", height="9", aria_hidden="true")
+
+
+def _wide(share: float) -> str:
+    return f"{100 * share:.1f}%"
 
 
 def strong(text: str) -> Html:

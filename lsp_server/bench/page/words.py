@@ -46,3 +46,19 @@ def seconds(number: float) -> str:
     if minutes < 100:
         return f"{minutes}{_SPACE}min"
     return f"{number / 3_600:.1f}{_SPACE}h" if number < 99.5 * 3_600 else f"{number / 3_600:,.0f}{_SPACE}h"
+
+
+def in_seconds(number: float | None) -> str:
+    """A time in seconds, however long it is: to be compared with others."""
+    return NONE if number is None else f"{amount(number)}{_SPACE}s"
+
+
+def amount(number: float | None) -> str:
+    """So many of something, on average, with two digits that count."""
+    return NONE if number is None else f"{number:.1f}" if 0 < number < 9.95 else count(number)
+
+
+def difference(number: float) -> str:
+    """How much more or less, as a whole number with its sign."""
+    whole = round(number)
+    return f"{whole:+,d}".replace("-", "\N{MINUS SIGN}") if whole else "\N{PLUS-MINUS SIGN}0"

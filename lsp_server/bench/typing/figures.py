@@ -6,16 +6,21 @@ Keys of one visit are alike, so ranges come from visits drawn anew (a block boot
 import math
 import random
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from lsp_server.base.histogram import bin_of
 from lsp_server.bench.typing.player import Played, Stroke
 from lsp_server.bench.typing.screen import Shows
 from lsp_server.bench.typing.subject import Usage
 
 #: How often visits are drawn anew, and what lies between the ends of a range.
 _DRAWS, _WITHIN = 400, 0.90
+
+#: The source of an answer that says that there is nothing to show.
+NOTHING = "nothing"
 
 #: Characters of code in a token of the bundled model, indentation left out: 2.5 in Go to 3.2 in TypeScript.
 _CHARACTERS = 3.0
@@ -59,6 +64,9 @@ class Figures(msgspec.Struct, frozen=True):
         computed: tokens; ``unshown`` is about which share of them never reached the screen.
         stale, stale_ms: as in ``Played``.
         late_ms: 95th percentile of how late keys were pressed: more than a few ms mean a machine too busy to measure.
+        waits: key to answer, of those that were out before the next key, counted by bins of ``base.histogram``, by
+            source; ``NOTHING`` where there was no text. ``gaps`` the same from each key to the next one. Both are
+            empty in results of earlier versions.
     """
 
     keys: int
@@ -87,6 +95,8 @@ class Figures(msgspec.Struct, frozen=True):
     stale: int
     stale_ms: float
     late_ms: float
+    waits: dict[str, dict[int, int]] = {}
+    gaps: dict[int, int] = {}
 
 
 def figures(played: Played, before: Usage, after: Usage) -> Figures:
@@ -129,6 +139,11 @@ def figures(played: Played, before: Usage, after: Usage) -> Figures:
         stale=played.stale,
         stale_ms=played.stale_ms,
         late_ms=_rank([one.late_ms for one in strokes], 0.95) or 0.0,
+        waits={
+            name: _binned(one.answer_ms for one in strokes if name == (one.source if one.text else NOTHING))
+            for name in (*sources, NOTHING)
+        },
+        gaps=_binned(one.gap_ms for one in strokes),
     )
 
 
@@ -153,6 +168,10 @@ def _count(strokes: Sequence[Stroke], source: str) -> int:
 
 def _rank(values: Sequence[float], part: float) -> float | None:
     return sorted(values)[max(0, math.ceil(part * len(values)) - 1)] if values else None
+
+
+def _binned(times: Iterable[float | None]) -> dict[int, int]:
+    return dict(sorted(Counter(bin_of(one) for one in times if one is not None).items()))
 
 
 def _share(outcomes: Iterable[bool]) -> float:

@@ -36,9 +36,10 @@ class Stroke(msgspec.Struct):
         keys: of the script that it is worth.
         late_ms: after its time.
         answer_ms: until the answer; ``None`` when there was none before the next key.
+        gap_ms: until the next key came, or the cursor went elsewhere; ``None`` before that.
         text: the answer had text.
-        shown: there was ghost text when the next key came; ``right``: all of it is what is written next;
-            ``right_word``: its next word is.
+        shown: there was ghost text then; ``right``: all of it is what is written next; ``right_word``: its next word
+            is.
         source: of the answer.
     """
 
@@ -47,6 +48,7 @@ class Stroke(msgspec.Struct):
     keys: int
     late_ms: float
     answer_ms: float | None = None
+    gap_ms: float | None = None
     text: bool = False
     shown: bool = False
     right: bool = False
@@ -104,6 +106,7 @@ class Player:
         self._open = False  # the newest question has no answer yet
         self._stretch = 0
         self._struck = self._next = 0.0
+        self._pressed = 0.0  # when the last key was; ``_struck`` may be when the cursor went elsewhere
         self._edits: defaultdict[str, list[float]] = defaultdict(list)  # when each document changed
         self._jumps = self._stale = 0
         self._stale_ms = 0.0
@@ -172,6 +175,7 @@ class Player:
             screen.key(key.text, key.remove)
             await self._subject.change(self._uri, line, column - key.remove, line, column, key.text)
         stroke = Stroke(visit, bool(taken), writing.done - before, late)
+        self._pressed = self._struck
         self._strokes.append(stroke)
         self._ask(stroke)
 
@@ -216,9 +220,11 @@ class Player:
         return (self._struck - self._next) * 1_000
 
     def _look_back(self) -> None:
-        """What is on the screen when the next key comes."""
-        if self._strokes:
+        """What is on the screen when the next key comes; once for each key, which another visit's first one is no
+        next key of."""
+        if self._strokes and self._strokes[-1].gap_ms is None:
             stroke, screen, writing = self._strokes[-1], self._screen, self._writings[self._stretch]
+            stroke.gap_ms = (self._struck - self._pressed) * 1_000
             stroke.shown = bool(screen.text)
             stroke.right = bool(screen.text and writing.reached(screen.text))
             stroke.right_word = bool(screen.text and writing.reached(screen.word))

@@ -29,7 +29,7 @@ class Step(msgspec.Struct, frozen=True):
 
 #: What is kept on disk helps only after a restart, which no run has: it comes with the last step. Manners stay.
 STEPS = (
-    Step("nothing", PARTS[:-1]),
+    Step("no speculation", PARTS[:-1]),
     Step("+ typed through", PARTS[2:-1]),
     Step("+ joined", PARTS[3:-1]),
     Step("+ prefill", PARTS[4:-1]),

@@ -1,17 +1,26 @@
-"""What typing showed, as text for a terminal: runs as columns, an ablation's steps also as rows."""
+"""What typing showed, as rows of text, and these for a terminal: runs as columns, an ablation's steps also as rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lsp_server.bench.typing.figures import Figures, Range, Times
 from lsp_server.bench.typing.run import Run, Typing
 
-_NAME, _COLUMN = 30, 26
+#: Spaces between two columns.
+_APART = 3
 
-_ACCEPTORS = {
+#: What the acceptors do, in words.
+ACCEPTORS = {
     "none": "nothing is accepted",
     "a": "whole texts that are right are accepted with one key",
     "b": "each next word that is right is accepted with one key",
 }
+
+#: What to know of the numbers.
+NOTES = (
+    "In brackets: where nine of ten sets of visits like these lie; of times, how many.",
+    "A dash among times: it did not come before the next key. An answer is a text, or that there is none.",
+    "Cores busy with others: before the run, during it, behind it.",
+)
 
 Cell = Callable[[Figures], str]
 
@@ -21,36 +30,26 @@ def table(typing: Typing) -> str:
     return "\n".join(_lines(typing))
 
 
-def _lines(typing: Typing) -> Iterator[str]:
-    yield f"Offhand {typing.version}, model {typing.model}, sha256 {typing.sha256[:12]}, seed {typing.seed}"
-    for place in typing.workspaces:
-        commit = f" {place.commit[:10]}" if place.commit else ""
-        yield (
-            f"  {place.name}{commit}: {place.keys} keys in {place.stretches} stretches of {place.documents} documents"
-        )
+def groups(typing: Typing) -> Iterator[tuple[str, list[Run]]]:
+    """The runs that are to be compared with each other, and what was typed in them."""
     for workspace, profile in dict.fromkeys((one.workspace, one.profile) for one in typing.runs):
         runs = [one for one in typing.runs if (one.workspace, one.profile) == (workspace, profile)]
-        yield ""
-        yield f"{workspace}, {profile} typist; {_ACCEPTORS[runs[0].acceptor]}"
-        yield from _columns(runs)
-        steps = [one for one in runs if one.step]
-        if len(steps) > 1:
-            yield ""
-            yield from _steps(steps)
-    yield ""
-    yield (
-        "In brackets: where nine of ten sets of visits like these lie; of times, how many. A dash among times: it did "
-        "not come before the next key."
-    )
+        yield f"{workspace}, {profile} typist", runs
 
 
-def _columns(runs: Sequence[Run]) -> Iterator[str]:
-    yield _row("", (" ".join(filter(None, (one.subject, one.step))) for one in runs))
-    sources = list(dict.fromkeys(name for one in runs if one.figures for name in one.figures.by_source))
-    rows: list[tuple[str, Cell]] = [
+def name(run: Run) -> str:
+    """What a run is called beside others: its step, or who completed."""
+    return run.step or run.subject
+
+
+def rows(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """Each figure's name and its values in some runs, of the same workspace and typist; a dash where one is not known.
+    Names that belong to the one above begin with spaces."""
+    sources = list(dict.fromkeys(source for one in runs if one.figures for source in one.figures.by_source))
+    told: list[tuple[str, Cell]] = [
         ("keys pressed, of so many", lambda found: f"{found.keys} of {found.script_keys}"),
         ("key to text, p50/p95/p99 ms", lambda found: _times(found.text)),
-        *((f"  {name or 'unknown'}", _of(name)) for name in sources),
+        *((f"  from {source or 'unknown'}", _of(source)) for source in sources),
         ("key to answer, all keys", lambda found: _times(found.answer)),
         ("answer before the next key", lambda found: _percent(found.fresh)),
         ("text before the next key", lambda found: _percent(found.shown)),
@@ -60,7 +59,8 @@ def _columns(runs: Sequence[Run]) -> Iterator[str]:
         ("prompt tokens from KV", lambda found: _part(found.reused)),
         ("keys saved", lambda found: _percent(found.saved)),
         ("accepts", lambda found: str(found.accepts)),
-        ("shows; typed to the end", lambda found: f"{found.shows.count}; {found.shows.typed}"),
+        ("texts shown", lambda found: str(found.shows.count)),
+        ("  typed to the end by hand", lambda found: str(found.shows.typed)),
         ("wrong shows per accept", lambda found: _number(found.wrong_shows, 1)),
         ("flicker per 1,000 keys", lambda found: _number(found.flicker, 1)),
         ("CPU s per 1,000 keys", lambda found: _number(found.cpu_s, 1)),
@@ -68,50 +68,71 @@ def _columns(runs: Sequence[Run]) -> Iterator[str]:
         ("tokens computed", lambda found: str(found.computed)),
         ("  never shown, about", lambda found: _part(found.unshown)),
         ("stale answers; latest, ms", lambda found: f"{found.stale}; {found.stale_ms:.0f}"),
-        ("keys late, p95 ms", lambda found: _number(found.late_ms, 1)),
+        ("keys pressed late, p95 ms", lambda found: _number(found.late_ms, 1)),
     ]
-    for name, cell in rows:
-        yield _row(name, ("-" if one.figures is None else cell(one.figures) for one in runs))
-    yield _row("cores busy with others", (_others(one) for one in runs))
-    for one in runs:
-        if one.fault:
-            yield f"{one.subject} {one.step}: {one.fault}"
+    made = [
+        (title, ["-" if one.figures is None else cell(one.figures) for one in runs]) for title, cell in told
+    ]
+    return [*made, ("cores busy with others", [_others(one) for one in runs])]
 
 
-def _steps(runs: Sequence[Run]) -> Iterator[str]:
-    titles = (
-        "key to text p50/p95/p99",
-        "fresh",
-        "no model call",
-        "next word right",
-        "keys saved",
-        "CPU s per 1,000",
+def _lines(typing: Typing) -> Iterator[str]:
+    yield (
+        f"Offhand {typing.version}, model {typing.model}, sha256 {typing.sha256[:12]}, seed {typing.seed}, "
+        f"{typing.cores} cores"
     )
-    widths = (25, 18, 15, 18, 18, 16)
-    yield f"{'':<18}" + "".join(f"{title:>{width}}" for title, width in zip(titles, widths, strict=True))
+    for place in typing.workspaces:
+        commit = f" {place.commit[:10]}" if place.commit else ""
+        yield (
+            f"  {place.name}{commit}: {place.keys} keys in {place.stretches} stretches of {place.documents} documents"
+        )
+    for title, runs in groups(typing):
+        yield ""
+        yield f"{title}; {ACCEPTORS[runs[0].acceptor]}"
+        yield ""
+        yield from _aligned([("", [name(one) for one in runs]), *rows(runs)])
+        for one in runs:
+            if one.fault:
+                yield f"{one.subject} {one.step}: {one.fault}"
+        steps = [one for one in runs if one.step and one.figures is not None]
+        if len(steps) > 1:
+            yield ""
+            yield from _aligned(_steps(steps))
+    yield ""
+    yield from NOTES
+
+
+def _steps(runs: Sequence[Run]) -> Iterator[tuple[str, list[str]]]:
+    titles = ("key to text p50/p95/p99", "fresh", "no model call", "next word right", "keys saved")
+    yield "", [*titles, "CPU s per 1,000 keys"]
     for one in runs:
         found = one.figures
-        if found is None:
-            continue
-        cells = (
-            _times(found.text, count=False),
-            _percent(found.fresh),
-            _part(found.without_model),
-            _percent(found.right_word),
-            _percent(found.saved),
-            _number(found.cpu_s, 1),
-        )
-        yield f"{one.step:<18}" + "".join(
-            f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)
-        )
+        if found is not None:
+            yield (
+                one.step,
+                [
+                    _times(found.text, count=False),
+                    _percent(found.fresh),
+                    _part(found.without_model),
+                    _percent(found.right_word),
+                    _percent(found.saved),
+                    _number(found.cpu_s, 1),
+                ],
+            )
+
+
+def _aligned(lines: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+    """Rows as wide as what stands in them."""
+    known = list(lines)
+    first = max(len(title) for title, _ in known)
+    widths = [_APART + max(map(len, column)) for column in zip(*(cells for _, cells in known), strict=True)]
+    for title, cells in known:
+        aligned = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        yield (f"{title:<{first}}" + "".join(aligned)).rstrip()
 
 
 def _of(source: str) -> Cell:
-    return lambda found: _times(found.by_source[source]) if source in found.by_source else ""
-
-
-def _row(name: str, cells: Iterator[str]) -> str:
-    return f"{name:<{_NAME}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)
+    return lambda found: _times(found.by_source[source]) if source in found.by_source else "-"
 
 
 def _times(found: Times, *, count: bool = True) -> str:

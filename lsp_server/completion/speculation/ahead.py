@@ -18,15 +18,19 @@ class Target(msgspec.Struct, frozen=True):
     Attributes:
         snapshot: the document and the cursor as they would be.
         origin: what for.
+        window: where the window of its prompt begins, if only that prompt is wanted: in the next line it is another.
     """
 
     snapshot: Snapshot
     origin: Origin
+    window: int | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What tells it from others."""
+        """What tells it from others. What is on the line does not change what stands above it."""
         snapshot = self.snapshot
+        if self.window is not None:
+            return snapshot.uri, snapshot.line, self.window
         return snapshot.uri, snapshot.line, snapshot.column, hash(snapshot.lines)
 
 

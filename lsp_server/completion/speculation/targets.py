@@ -1,9 +1,10 @@
 """Which questions may come next, the likeliest first. Computes none of them.
 
 After a suggestion: what follows its acceptance, and after a complete line the next one. What follows the acceptance
-of its first word or first line is its own rest, which the cache has. Then the keys that would contradict what the
-model wrote: at each token of it the model had others in mind, and said how likely they were (``Finished.branches``).
-llama.vim and its relatives go the first of these ways only.
+of its first word or first line is its own rest, which the cache has. Then the next line's prompt, where its window
+begins further below. Then the keys that would contradict what the model wrote: at each token of it the model had others
+in mind, and said how likely they were (``Finished.branches``). llama.vim and its relatives go the first of these ways
+only.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ def targets(
     known: Callable[[Target], Outcome | None],
     found: Found | None,
     grammar: Grammar | None,
+    begins: Callable[[Snapshot], int],
 ) -> Iterator[Target]:
     """The questions that may come, whether or not their outcomes are known; what comes after a question is told only
     when its outcome is.
@@ -37,6 +39,7 @@ def targets(
     Args:
         known: the outcome of a question, if it is known.
         found: what the cache has for the question's place.
+        begins: where the window of a prompt begins.
     """
     if question.place is None:
         yield Target(question.snapshot, "prefill")
@@ -44,6 +47,11 @@ def targets(
     yield from _ahead(
         question.snapshot, question.suggestion, question.complete, _STEPS[level], known, grammar
     )
+    if level != "low":
+        entered = _entered(question.snapshot, grammar)
+        window = begins(entered)
+        if window != begins(question.snapshot):  # then nearly all of the prompt is another
+            yield Target(entered, "prefill", window)
     if found is not None and level in _BRANCHES:
         yield from _branches(question.snapshot, found, *_BRANCHES[level])
 
@@ -78,7 +86,6 @@ def _branches(snapshot: Snapshot, found: Found, most: int, least: float) -> Iter
         for text, likely in found.entry.branches
         if text.startswith(typed) and len(text) > len(typed)
     ]
-    # What was typed makes the rest likelier by as much as the rest of them all has become.
     for text, likely in fitting[:most]:
         if likely >= least and "\n" not in text:
             yield Target(snapshots.insert(snapshot, text, snapshot.column, 0), "branch")

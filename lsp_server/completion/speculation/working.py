@@ -8,6 +8,7 @@ that can no longer come is ended by the next word about where the user is.
 import asyncio
 
 from lsp_server.completion import snapshot as snapshots
+from lsp_server.completion.asking import begins
 from lsp_server.completion.pipeline import speculate
 from lsp_server.completion.session import Session
 from lsp_server.completion.speculation.ahead import Outcome, Question, Target
@@ -78,7 +79,8 @@ async def _work(session: Session) -> None:
     ahead = session.ahead
     while (target := _next(session)) is not None:
         ahead.target = target
-        suggestion, trace = await speculate(session, target.snapshot, target.origin)
+        only_prompt = target.window is not None
+        suggestion, trace = await speculate(session, target.snapshot, target.origin, only_prompt=only_prompt)
         ahead.note(target, Outcome(suggestion, trace.complete))
         ahead.target = None
 
@@ -99,5 +101,12 @@ def _targets(session: Session) -> list[Target]:
     found = session.cache.find(question.place) if question.place is not None else None
     grammar = session.grammar(question.snapshot.language)
     spared = {"lookahead": "lookahead", "branch": "branches", "prefill": "prefill"}
-    every = targets(question, level, lambda target: ahead.outcomes.get(target.key), found, grammar)
+    every = targets(
+        question,
+        level,
+        lambda target: ahead.outcomes.get(target.key),
+        found,
+        grammar,
+        lambda snapshot: begins(session, snapshot),
+    )
     return [target for target in every if spared[target.origin] not in session.without]

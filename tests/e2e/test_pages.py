@@ -1,17 +1,20 @@
-"""The page of ``offhand stats`` in a real browser: it loads nothing, complains of nothing, and all of it is seen."""
+"""Our pages in a real browser: they load nothing, complain of nothing, and all of them is seen."""
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from lsp_server.base.metrics import Metrics
+from lsp_server.bench.typing.page import typing_page
 from lsp_server.bench.usage import span
 from lsp_server.bench.usage_page import usage_page
 from lsp_server.completion.history import History, read
 from tests.e2e.browser import HOW, Browser, find_chromium
 from tests.simulated import live
+from tests.typed_result import result
 
 CHROMIUM = find_chromium()
 
@@ -36,14 +39,53 @@ OUTSIDE = """
   .map(([text, box]) => [text, box.left, box.right])
 """
 
-HEADINGS = [
-    "How long you wait",
-    "Where the answers came from",
-    "From shown to kept",
-    "What became of them",
-    "What it costs, and what it saves",
-    "By language",
-]
+
+class Seen(NamedTuple):
+    """What is to be seen on a page: its headings, a word of its first sentence, and how much is drawn.
+
+    Attributes:
+        fills: bars and the like, at least.
+    """
+
+    headings: list[str]
+    word: str
+    lines: int
+    plots: int
+    fills: int
+
+
+SEEN = {
+    "stats": Seen(
+        [
+            "How long you wait",
+            "Where the answers came from",
+            "From shown to kept",
+            "What became of them",
+            "What it costs, and what it saves",
+            "By language",
+        ],
+        "suggestions",
+        lines=3,
+        plots=4,
+        fills=100,
+    ),
+    "typing": Seen(
+        [
+            "Before the next key",
+            "Beside llama.vim",
+            "What a key gets",
+            "What each part brings",
+            "What it costs",
+            "What you see",
+            "What became of it",
+            "All numbers",
+        ],
+        "Half of all keys",
+        lines=8,
+        plots=2,
+        fills=80,
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +94,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     one = Browser(CHROMIUM, tmp_path_factory.mktemp("browser") / "profile")
     yield one
     one.close()
+
+
+@pytest.fixture(scope="module")
+def pages(page: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """All of them, by name."""
+    typing = tmp_path_factory.mktemp("typing") / "typing.html"
+    typing.write_text(typing_page(result()), encoding="utf-8")
+    return {"stats": page, "typing": typing}
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +120,18 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_the_page(browser: Browser, page: Path, tmp_path: Path, width: int, dark: bool) -> None:
+@pytest.mark.parametrize("name", ["stats", "typing"])
+def test_the_page(
+    browser: Browser, pages: dict[str, Path], tmp_path: Path, name: str, width: int, dark: bool
+) -> None:
     """On a screen and on a phone, light and dark: one file is loaded, nothing is wrong, all has a size and a place."""
+    page, seen = pages[name], SEEN[name]
     browser.open(page, width=width, dark=dark)
-    assert browser.see("[...document.querySelectorAll('h2')].map(one => one.textContent)") == HEADINGS
-    assert "suggestions" in browser.see("document.querySelector('h1').textContent")
-    assert browser.see("document.querySelectorAll('.plot polyline').length") == 3
-    assert browser.see("document.querySelectorAll('.plot rect.fill').length") > 100
-    assert browser.see("document.querySelectorAll('.plot[role=img][aria-label]').length") == 4
+    assert browser.see("[...document.querySelectorAll('h2')].map(one => one.textContent)") == seen.headings
+    assert seen.word in browser.see("document.querySelector('h1').textContent")
+    assert browser.see("document.querySelectorAll('.plot polyline').length") == seen.lines
+    assert browser.see("document.querySelectorAll('rect.fill').length") > seen.fills
+    assert browser.see("document.querySelectorAll('.plot[role=img][aria-label]').length") == seen.plots
     assert browser.see(INVISIBLE) == []
     assert browser.see(OUTSIDE) == []
     assert browser.see("document.documentElement.scrollWidth") == width
