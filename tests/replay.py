@@ -666,10 +666,10 @@ def question_at(
     """What a worker would be asked there."""
     prompt = asking.prompt_of(manifest, asking.capacity_of(manifest), view, gathered, project)
     model = SimpleNamespace(manifest=manifest)
-    stop = cast("Any", asking)._stop(SimpleNamespace(config=config, model=model), view)[0]
+    stop, tokens = cast("Any", asking)._stop(SimpleNamespace(config=config, model=model), view)
     engine = "llama_cpp" if config.engine == "auto" else config.engine
     familiar = not manifest.languages or view.context.language in manifest.languages
-    return Question(prompt.parts, stop, familiar, model_of(engine, manifest.model.sha256))
+    return Question(prompt.parts, stop, tokens, familiar, model_of(engine, manifest.model.sha256))
 
 
 def _span(item: types.CompletionItem) -> types.Range:

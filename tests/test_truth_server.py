@@ -24,6 +24,7 @@ from shipped import MODEL, tokenizer
 from typist import Page, Typist
 
 from lsp_server.base.config import Config
+from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.gather import NOTHING
 from lsp_server.context.languages import Grammars
 from lsp_server.engine.backends.fake import Fake
@@ -36,7 +37,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals"),
 ]
 
-KEYSTROKES = max(400, int(os.environ.get("OFFHAND_REPLAY", "0")) // 40)
+KEYSTROKES = max(300, int(os.environ.get("OFFHAND_REPLAY", "0")) // 40)
 
 #: Of the answers that show something so many are checked: each costs as much as some keys.
 _CHECKED = 0.25
@@ -68,14 +69,7 @@ class Oracle:
     def _says(self, page: Page, before: str, behind: str) -> list[str]:
         view = view_of(self._grammars, page.uri, page.language, before, behind)
         question = question_at(view, MODEL.manifest, Config(engine="fake"), NOTHING)
-        asked = Complete(
-            1,
-            question.parts,
-            question.stop,
-            96 if question.stop.kind == "block" else 48,
-            60_000,
-            without=("memory",),
-        )
+        asked = Complete(1, question.parts, question.stop, question.tokens, 60_000, without=("memory",))
         finished = complete(self._decoder, asked)
         return [finished.text, *(other.text for other in finished.others)]
 
@@ -141,7 +135,7 @@ class Editor:
         page, what = self.page, self.chance.random()
         if (
             not page.guide and self.chance.random() < 0.5
-        ):  # the engine says again what was said before, and so do people
+        ):  # people say again what was said, as the engine does
             page.guide = page.original[self.chance.randrange(len(page.original)) :][:40]
         if what < 0.05:
             self.page = self.chance.choice(self.pages)
@@ -215,8 +209,11 @@ def _plain(params: Any) -> dict[str, Any]:
     return {"textDocument": document, "contentChanges": changes}
 
 
-async def test_what_is_shown_is_what_the_engine_says_from_scratch(tmp_path: Path) -> None:
+async def test_what_is_shown_is_what_the_engine_says_from_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """See the module."""
+    monkeypatch.setattr(snapshots, "_PARSE_LIMIT", 1e9)
     editor = Editor(tmp_path / "home", seed=1)
     await editor.play(KEYSTROKES)
     print(dict(sorted(editor.seen.items())))

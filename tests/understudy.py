@@ -74,11 +74,13 @@ class Question(msgspec.Struct, frozen=True):
     """All that an answer depends on.
 
     Attributes:
+        tokens: that may be written.
         model: the engine and the digest of the model's file.
     """
 
     parts: tuple[Part, ...]
     stop: Stop
+    tokens: int
     familiar: bool
     model: str
 
@@ -181,7 +183,7 @@ class Library:
         other = self.asked[key]
         found = [
             f"{getattr(other, name)} became {getattr(question, name)}"
-            for name in ("stop", "familiar", "model")
+            for name in ("stop", "tokens", "familiar", "model")
             if getattr(other, name) != getattr(question, name)
         ]
         if len(other.parts) != len(question.parts):
@@ -369,7 +371,7 @@ class Understudy:
         elif isinstance(message, messages.Complete):
             by_memory = self._memory_alone or not self._loaded
             model = MEMORY if by_memory else self.model
-            question = Question(message.parts, message.stop, message.familiar, model)
+            question = Question(message.parts, message.stop, message.max_tokens, message.familiar, model)
             key, writing = self._stage.library.write(question)
             self._stage.asked += not message.speculative
             self._stage.blocks += message.stop.kind == "block"
