@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 from lsprotocol import types
 from typist import Edit, Page, Typist, model_text
-from understudy import MARK, MEMORY, TOLD, Index, Question, Request, Stage, model_of
+from understudy import MARK, MEMORY, TOLD, Index, Question, Request, Stage, Writing, model_of
 from virtual_time import VirtualLoop
 
 from lsp_server.base.config import Config
@@ -550,8 +550,8 @@ class Replay:
                 return f"{shown!r} was never written"
             whole = library.text(written, int(alternative))
             start = whole.index(mark.group()) - (mark.start() - len(tail))
-            if self.filters:  # which may have taken something away at either end
-                lengths = [one for one in range(len(tail) + 1) if whole.startswith(tail[len(tail) - one :])]
+            if self.filters:  # which may have taken something away at either end, before anything was typed
+                lengths = [one for one in range(len(tail) + 1) if tail[len(tail) - one :] in whole]
             elif start < 0 or whole[start : start + len(shown)] != shown:
                 return f"{shown!r} is no part of what was written: {whole!r}"
             else:
@@ -568,13 +568,18 @@ class Replay:
                         why = why or library.differences(key, question)
                         continue
                     found = library.origins.get(key)
-                    text = typed if self.filters else typed + shown
-                    if found is not None and any(one.whole.startswith(text) for one in found.writing.texts):
+                    if found is not None and self.continues(found.writing, typed, shown):
                         self.seen["of it typed: " + ("a part" if typed else "nothing")] += 1
                         self.seen["as it was but for the edge"] += key != question.key
                         self.seen[f"as it was but for {what or 'nothing'}"] += 1
                         return self.extent(asked, key, typed + shown, source)
         return f"{shown!r} was not written for this place: {why}"
+
+    def continues(self, writing: Writing, typed: str, shown: str) -> bool:
+        """Whether what was typed and what is shown are of one text; with filters, what was typed."""
+        if self.filters:
+            return any(typed in one.whole for one in writing.texts)
+        return any(one.whole.startswith(typed + shown) for one in writing.texts)
 
     def extent(self, asked: Asked, key: str, text: str, source: str) -> str:
         """What is wrong with how much is shown of a text. Who waits for it may be shown what there is."""

@@ -30,7 +30,7 @@ What may differ, and why that is no untruth:
 - The settings. Those in force when it was asked count as well as those in force when it is answered.
 - The memory knows more from key to key, and is no part of a question: what it said alone is told apart and must not
   come from the cache. What the gate learns is none either.
-- With filters only checks 1 and 2 hold, and that what is shown has to do with the text that was written.
+- With filters, which change texts, only checks 1 and 2 hold, and that what was typed is a part of what was written.
 
 Beside that: every question is answered in time; what disagrees with a question is told so or ended at its arrival; no
 two generations of one document are wanted at once; nothing goes on ahead of a question that waits; and in the end no
