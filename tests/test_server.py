@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 import pytest
 import pytest_asyncio
+from shipped import MODEL
 
 from tests.rawclient import PATIENCE, URI, RawClient, RpcError
-from tests.shipped import MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
