@@ -1,4 +1,5 @@
 # demo: set up and show real completions    test: set up and run every test    lint: only the static checks
+# fast: the tests that start no server, model or editor. WORKERS: so many run side by side, a file's tests always in one.
 # results: measure in WORKSPACES (folders) and keep it in results/; NAMES, in the same order, are NAME@COMMIT.
 # results-lines, results-ablation, results-models, results-memory, results-recall: one of these alone. For the last one CASES
 # may name CrossCodeEval's file as TabbyML/tabby has it, and REPOSITORIES the folder with the repositories of its cases.
@@ -11,11 +12,17 @@ BIN := $(VENV)/bin
 demo: $(VENV)/ready
 	@$(BIN)/offhand demo
 
-test: $(VENV)/ready-dev $(if $(filter no,$(TRAIN)),,$(VENV)/ready-train) editors
-	$(BIN)/python -m pytest
+# Tests start Python hundreds of times: it may keep what it compiled, also where the environment says otherwise.
+WORKERS ?= logical
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# The editors come from the network while Python's packages are installed.
+test:
+	@$(MAKE) --jobs=2 $(if $(filter no,$(TRAIN)),$(VENV)/ready-dev,$(VENV)/ready-train) editors
+	$(PYTEST)
 
 fast: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/ready-dev
 	$(BIN)/python -m pytest tests/test_house.py

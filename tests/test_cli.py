@@ -40,6 +40,12 @@ def offhand(home: Path, *arguments: str, status: int = 0, timeout: float = 120, 
     return done.stdout + done.stderr
 
 
+def configure(home: Path, settings: str) -> None:
+    """What ``offhand`` with this home reads as the user's own settings."""
+    (home / "offhand" / "config").mkdir(parents=True, exist_ok=True)
+    (home / "offhand" / "config" / "config.toml").write_text(settings)
+
+
 @pytest.mark.slow
 def test_complete_prints_the_line_with_its_completion(tmp_path: Path) -> None:
     """A completion of the real model, marked in its line, with the time it took."""
@@ -78,6 +84,7 @@ def test_complete_json_says_everything(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_complete_says_why_there_is_nothing(tmp_path: Path) -> None:
     """Nothing to offer is exit status 1 and a reason."""
+    configure(tmp_path, 'engine = "fake"\n')
     file = tmp_path / "work.py"
     file.write_text("# a comment that ends he\n")
     assert "comment" in offhand(tmp_path, "complete", f"{file}:1:24", status=1)
@@ -95,6 +102,7 @@ def test_complete_says_why_there_is_nothing(tmp_path: Path) -> None:
 )
 def test_complete_refuses_bad_places(tmp_path: Path, place: str, message: str) -> None:
     """One clear sentence, exit status 1, no traceback."""
+    configure(tmp_path, 'engine = "fake"\n')
     (tmp_path / "empty.py").write_text("")
     out = offhand(tmp_path, "complete", place, status=1)
     assert message in out
@@ -132,12 +140,8 @@ def test_doctor(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_doctor_says_where_code_goes(tmp_path: Path) -> None:
     """The server that the settings name, what it is, and whether it answers."""
-    settings = tmp_path / "offhand" / "config"
-    settings.mkdir(parents=True)
     with serving({"/v1/models": [MODELS], "/v1/completions": [ANSWER]}) as server:
-        (settings / "config.toml").write_text(
-            f'engine = "http"\n[http]\nurl = "{server.url}"\ntemplate = "offhand"\n'
-        )
+        configure(tmp_path, f'engine = "http"\n[http]\nurl = "{server.url}"\ntemplate = "offhand"\n')
         out = offhand(tmp_path, "doctor")
         assert f"sends code to {server.url}, on this machine: openai, model 'm', prompts as 'offhand'" in out
     out = offhand(tmp_path, "doctor", status=1)
@@ -148,12 +152,10 @@ def test_doctor_says_where_code_goes(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_doctor_says_what_to_do(tmp_path: Path) -> None:
     """A model that does not exist and a settings file that is not TOML are red lines with advice."""
-    settings = tmp_path / "offhand" / "config"
-    settings.mkdir(parents=True)
-    (settings / "config.toml").write_text('model = "nowhere"\n')
+    configure(tmp_path, 'model = "nowhere"\n')
     out = offhand(tmp_path, "doctor", status=1)
     assert "There is no model 'nowhere'. Installed: bundled" in out
-    (settings / "config.toml").write_text("model = \n")
+    configure(tmp_path, "model = \n")
     out = offhand(tmp_path, "doctor", status=1)
     assert "not valid TOML" in out
     assert "Traceback" not in out
@@ -161,11 +163,12 @@ def test_doctor_says_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_doctor_says_which_engine_stands_in(tmp_path: Path) -> None:
-    """Where llama.cpp's package is another version the bundled model runs in the old engine, and why is told."""
+    """Where llama.cpp's package is another version a model that ships runs in the old engine, and why is told."""
     for name in ("xllamacpp", "llama_cpp_py_sync"):
         about = tmp_path / "packages" / f"{name}-0.1.dist-info" / "METADATA"
         about.parent.mkdir(parents=True)
         about.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+    configure(tmp_path, 'model = "small"\n')
     report = json.loads(offhand(tmp_path, "doctor", "--json", packages=str(tmp_path / "packages")))
     (engine,) = (check for check in report["checks"] if check["name"] == "engine")
     assert report["ok"]
@@ -299,6 +302,7 @@ def test_usage(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_demo(tmp_path: Path) -> None:
     """The demo shows completions of the real model, what they took, and what the file has; why tells of them."""
+    configure(tmp_path, "deadline_ms = 60_000\n")  # the machine may be busy
     out = offhand(tmp_path, "demo")
     shown = re.findall(r"▶ │ .*├.+┤", out)
     assert len(shown) >= 3, out

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cases import Case, parametrize
+from shipped import grammars
 
 from lsp_server.base.errors import ResourceError
 from lsp_server.base.text import split_lines
@@ -24,7 +25,7 @@ KEYS = {
 }
 
 
-GRAMMARS = Grammars()
+GRAMMARS = grammars()
 
 
 def grammar_of(language: str) -> Grammar:
@@ -85,7 +86,7 @@ def test_comments_without_a_grammar(case: Case) -> None:
     """Where a comment begins is known of languages that have no parser."""
     text, cursor = case.cursor()
     lines, above = split_lines(text), split_lines(text[:cursor])
-    about = Grammars().without_grammar(case.sections["language"].strip())
+    about = GRAMMARS.without_grammar(case.sections["language"].strip())
     found = extract(None, None, lines, len(above) - 1, len(above[-1]), about)
     assert {"cursor": found.cursor} == case.values("expect")
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 import tree_sitter
+from shipped import grammar
 
 from lsp_server.base.text import split_lines
-from lsp_server.context.languages import Grammars
 from lsp_server.context.syntax import Unparsed, parse
 from lsp_server.workspace.documents import Change, Document
 
@@ -101,11 +101,10 @@ DIFFER = 0.15
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_after_any_edits_the_tree_is_that_of_a_fresh_parse(sample: Path) -> None:
     """Always where the text has no error, nearly always where it has, and never otherwise for long."""
-    grammar = Grammars().load(sample.stem)
-    assert grammar is not None
+    read_as = grammar(sample.stem)
     original = text = sample.read_text(encoding="utf-8")
     document = Document("file:///x", sample.stem, 0, text)
-    document.parse(grammar)
+    document.parse(read_as)
     chance = random.Random(EDITS)
     undo: list[tuple[int, int, str]] = []
     burst = chance.randint(1, 6)
@@ -124,8 +123,8 @@ def test_after_any_edits_the_tree_is_that_of_a_fresh_parse(sample: Path) -> None
         assert document.text == text
         if chance.random() < 0.3:
             continue  # several edits at once
-        tree = document.parse(grammar)
-        fresh = parse(grammar, Unparsed(document.snapshot_lines(), 0))
+        tree = document.parse(read_as)
+        fresh = parse(read_as, Unparsed(document.snapshot_lines(), 0))
         assert tree is not None
         assert fresh is not None
         assert tree.source == fresh.source

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from shipped import grammar
 
 from lsp_server.base.text import PositionEncoding, content, join_surrogates, split_lines
-from lsp_server.context.languages import Grammar, Grammars
+from lsp_server.context.languages import Grammar
 from lsp_server.context.syntax import MAX_PARSED_BYTES, Edit, parse, to_source
 from lsp_server.workspace.documents import MAX_EDITS, Change, Document, Documents
 
@@ -164,9 +165,7 @@ def test_documents_tolerate_confused_editors() -> None:
 
 @pytest.fixture(scope="module")
 def python() -> Grammar:
-    grammar = Grammars().load("python")
-    assert grammar is not None
-    return grammar
+    return grammar("python")
 
 
 def test_tree_follows_its_document(python: Grammar) -> None:

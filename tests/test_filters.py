@@ -21,6 +21,7 @@ import pytest
 from cases import Case, load, parametrize
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import grammars
 
 from lsp_server.base.text import split_lines
 from lsp_server.completion import filters
@@ -28,11 +29,10 @@ from lsp_server.completion.filters.lexical import fits, scan
 from lsp_server.completion.look import look
 from lsp_server.completion.types import Candidate, Snapshot, Surroundings
 from lsp_server.context.excerpt import excerpt
-from lsp_server.context.languages import Grammars
 from lsp_server.context.syntax import Unparsed, count_errors, new_errors, parse
 
 ALL = (*filters.BEFORE_CACHE, *filters.AFTER_CACHE)
-GRAMMARS = Grammars()
+GRAMMARS = grammars()
 PYTHON = GRAMMARS.load("python")
 assert PYTHON is not None
 COMMENTS = ("#",)

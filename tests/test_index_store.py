@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import grammars
 
-from lsp_server.context.languages import Grammars
 from lsp_server.context.symbols import Definition, Import, Outline, Typed
 from lsp_server.workspace.index import index as index_module
 from lsp_server.workspace.index import reading
@@ -256,7 +256,7 @@ def file(path: str, *names: str) -> Contents:
 
 @pytest.fixture
 def index() -> Index:
-    return Index(Grammars())
+    return Index(grammars())
 
 
 def test_a_file_is_read_when_it_has_changed(index: Index, tmp_path: Path) -> None:

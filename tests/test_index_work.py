@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from shipped import grammars
 
-from lsp_server.context.languages import Grammars
 from lsp_server.workspace.index import kept, work
 from lsp_server.workspace.index.index import Index
 from lsp_server.workspace.index.messages import Override
@@ -28,7 +28,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.read: list[str] = []
-        self.index = Index(Grammars())
+        self.index = Index(grammars())
         self.work = Work(self.index, "print", self.read.append)
         self.work.begin(folder / "x.index", ())
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from shipped import grammar
 
 from lsp_server.base.config import Config
 from lsp_server.base.errors import GrammarError
@@ -59,19 +60,18 @@ def test_every_language_is_sampled_and_has_cases() -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_there_is_an_answer_at_every_place(sample: Path) -> None:
     """With and without a tree, in whole and in half-written code; and the sample itself is without error."""
-    grammar = Grammars().load(sample.stem)
-    assert grammar is not None
+    read_as = grammar(sample.stem)
     lines = split_lines(sample.read_text(encoding="utf-8"))
-    tree = parse(grammar, Unparsed(tuple(lines), 0))
+    tree = parse(read_as, Unparsed(tuple(lines), 0))
     assert tree is not None
     assert not tree.root.has_error
     for number, line in enumerate(lines):
         half = [*lines[:number], line[: len(line) // 2] + "\n", *lines[number + 1 :]]
-        half_tree = parse(grammar, Unparsed(tuple(half), 0))
+        half_tree = parse(read_as, Unparsed(tuple(half), 0))
         for column in {0, len(line) // 2, len(line.rstrip("\n"))}:
-            assert extract(grammar, tree, lines, number, column).language == sample.stem
-            assert extract(grammar, None, lines, number, column).language == sample.stem
-        assert extract(grammar, half_tree, half, number, len(line) // 2).from_syntax
+            assert extract(read_as, tree, lines, number, column).language == sample.stem
+            assert extract(read_as, None, lines, number, column).language == sample.stem
+        assert extract(read_as, half_tree, half, number, len(line) // 2).from_syntax
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from typing import Any, get_args
 import psutil
 import pytest
 import pytest_asyncio
+from shipped import MODEL
 
 from lsp_server.base.metrics import Counts
 from lsp_server.completion.history import read
 from lsp_server.completion.types import Source
 from tests.rawclient import PATIENCE, URI, RawClient, RpcError
-from tests.shipped import MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 

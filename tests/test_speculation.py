@@ -34,7 +34,7 @@ def suggestion(text: str, replace: int = 0) -> Suggestion:
     return Suggestion(text, replace, "model", 1)
 
 
-def question(case: Case) -> tuple[Question, Found]:
+def question(case: Case) -> tuple[Question, Found | None]:
     text, offset = case.cursor()
     before = text[:offset]
     line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
@@ -50,7 +50,8 @@ def question(case: Case) -> tuple[Question, Found]:
         return Question(snapshot), found
     says = case.sections.get("suggestion")
     answer = suggestion(says, int(case.sections.get("replace", "0"))) if says else None
-    return Question(snapshot, Place(before, "", ""), answer, "complete" in case.sections), found
+    asked = Question(snapshot, Place(before, "", ""), answer, "complete" in case.sections)
+    return asked, None if "late" in case.sections else found
 
 
 @parametrize("speculation")

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import grammar
 
 from lsp_server.base.text import split_lines
 from lsp_server.context.languages import Grammar, Grammars
@@ -35,9 +36,7 @@ edits = st.lists(
 
 @pytest.fixture(scope="module")
 def python() -> Grammar:
-    grammar = Grammars().load("python")
-    assert grammar is not None
-    return grammar
+    return grammar("python")
 
 
 def shape(node):

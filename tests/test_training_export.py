@@ -54,6 +54,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def fewer_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines and PyTorch are compared behind eight prompts."""
+    monkeypatch.setattr(measure, "_PROMPTS", 8)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory as the stages before leave it."""

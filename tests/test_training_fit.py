@@ -163,9 +163,9 @@ def test_a_run_goes_on_as_if_it_had_not_been_stopped(ready: tuple[Recipe, Run]) 
 
 
 @pytest.mark.slow
-def test_a_larger_budget_goes_on_from_where_the_rates_began_to_fall(ready: tuple[Recipe, Run]) -> None:
+def test_a_larger_budget_goes_on_from_where_the_rates_began_to_fall(tmp_path: Path) -> None:
     """Weights that have come to rest are no place to start from."""
-    recipe, run = ready
+    recipe, run = prepared(tmp_path, RECIPE.replace("tokens = 40_000", "tokens = 12_000"))
     fit.run(recipe, run, silent)
     longer = msgspec.structs.replace(recipe, fit=msgspec.structs.replace(recipe.fit, passes=3.0))
     ended = Trainer(recipe, run.path("pack"), run.path("fit")).share
@@ -173,6 +173,20 @@ def test_a_larger_budget_goes_on_from_where_the_rates_began_to_fall(ready: tuple
     assert ended >= 1
     assert 0.1 < again.share < 0.25
     assert not again.falling
+
+
+def test_a_budget_may_be_a_time(ready: tuple[Recipe, Run]) -> None:
+    """Steps count by what they took, and the rates fall in the last part of it."""
+    recipe, run = ready
+    timed = msgspec.structs.replace(recipe, fit=msgspec.structs.replace(recipe.fit, seconds=1000))
+    trainer = Trainer(timed, run.path("pack"), run.path("fit"))
+    for _ in range(3):
+        trainer.step()
+    assert 0 < trainer.share == trainer.progress.seconds / 1000
+    trainer.progress.seconds = 400.0
+    assert (trainer.share, trainer.falling) == (0.4, False)
+    trainer.progress.seconds = 1000.0
+    assert (trainer.share, trainer.falling) == (1.0, True)
 
 
 def test_a_slice_ends_with_a_checkpoint(ready: tuple[Recipe, Run]) -> None:

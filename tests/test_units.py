@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import grammar
 
 from lsp_server.context.identifiers import identifiers, keywords
-from lsp_server.context.languages import Grammar, Grammars
+from lsp_server.context.languages import Grammar
 from lsp_server.context.symbols import outline
 from lsp_server.context.syntax import parse_source
 from lsp_server.context.units import LONGEST_BYTES, LONGEST_FUNCTION, units
@@ -34,9 +35,7 @@ class A:
 
 @pytest.fixture(scope="module")
 def python() -> Grammar:
-    grammar = Grammars().load("python")
-    assert grammar is not None
-    return grammar
+    return grammar("python")
 
 
 def cut(grammar: Grammar, text: str) -> tuple[bytes, list[tuple[int, int]]]:
@@ -60,9 +59,7 @@ def test_a_function_is_a_unit_with_its_comment_and_so_is_a_classs_head(python: G
 
 def test_what_closes_a_class_is_no_unit() -> None:
     """A bracket alone goes with what is in front."""
-    java = Grammars().load("java")
-    assert java is not None
-    source, found = cut(java, "class A {\n  int x;\n\n  void f() {\n  }\n}\n")
+    source, found = cut(grammar("java"), "class A {\n  int x;\n\n  void f() {\n  }\n}\n")
     assert [source[start:end] for start, end in found] == [b"class A {\n  int x;", b"  void f() {\n  }\n}"]
 
 

@@ -5,15 +5,13 @@ import inspect
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import grammar
 
 from lsp_server.context.excerpt import Excerpt, excerpt
-from lsp_server.context.languages import Grammars
 from lsp_server.context.syntax import Tree, Unparsed, count_errors, new_errors, parse
 from lsp_server.context.unresolved import unresolved
 
-_grammar = Grammars().load("python")
-assert _grammar is not None
-PYTHON = _grammar
+PYTHON = grammar("python")
 LONG = inspect.getsource(dataclasses)
 
 

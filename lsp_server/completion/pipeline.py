@@ -46,6 +46,7 @@ def heed(session: Session, snapshot: Snapshot) -> None:
     """A question has come: what is written for an earlier one of that document goes on if it may answer this one too,
     and else ends within one token. Called at its arrival, before anything else can happen."""
     session.ahead.await_answer()
+    session.ahead.place = None
     session.newest[snapshot.uri] = _moment(snapshot)
     if "joined" in session.without:
         session.stop_speculation()
@@ -100,7 +101,7 @@ async def _complete(
     only_prompt = only_prompt or bool(silence and not snapshot.invoked)
     writer = _Writer(session, view, model, trace, watch, origin, only_prompt=only_prompt)
     candidates, source = await writer.candidates()
-    if only_prompt:
+    if writer.only_prompt:
         raise Nothing("only the prompt was wanted")
     if not candidates:
         trace.complete = True
@@ -128,6 +129,7 @@ class _Writer:
 
     Attributes:
         place: of the view, as the cache has it.
+        only_prompt: nothing is written.
     """
 
     def __init__(
@@ -143,7 +145,7 @@ class _Writer:
     ) -> None:
         self._session, self._view, self._trace, self._watch = session, view, trace, watch
         self._model, self._project = model, session.project(view.snapshot.uri)
-        self._origin, self._only_prompt = origin, only_prompt
+        self._origin, self.only_prompt = origin, only_prompt
         self.place = place_at(session, view, model.manifest, self._project)
 
     async def candidates(self) -> tuple[tuple[Candidate, ...], Source]:
@@ -157,8 +159,10 @@ class _Writer:
             session.ahead.place = self.place
         found = self._found()
         self._watch.stage("cache")
-        if found is not None:
+        if found is not None and self._origin != "prefill":
             return found.candidates(), found.source
+        # What is known there says nothing of the KV cache: the server or the worker may have been started since.
+        self.only_prompt = self.only_prompt or found is not None
         joined = await self._joined()
         if joined is not None:
             return joined, "joined"
@@ -223,7 +227,7 @@ class _Writer:
             self.place,
             self._trace,
             origin=self._origin,
-            only_prompt=self._only_prompt,
+            only_prompt=self.only_prompt,
         )
         self._watch.stage("engine")
         return candidates

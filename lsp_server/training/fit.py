@@ -90,3 +90,7 @@ if __name__ == "__main__":
         _main(*sys.argv[1:])
     except TrainingError as error:
         sys.exit(f"offhand: {error}")
+    # All is on disk. PyTorch's own threads may still hold tensors that were made here; to let go of one they need the
+    # interpreter, and if that is being taken down just then they abort the process.
+    sys.stderr.flush()
+    os._exit(0)

@@ -674,8 +674,10 @@ def test_real_server_killed(neovim: Session, real: Callable[..., None]) -> None:
     assert type_until_ghost(neovim, "cc    result = comp")
 
 
-def test_real_health(neovim: Session, real: Callable[..., None]) -> None:
+def test_real_health(neovim: Session, real: Callable[..., None], tmp_path: Path) -> None:
     """Every line says ready, or unavailable with the reason and what to do."""
+    (tmp_path / "offhand" / "config").mkdir(parents=True)
+    (tmp_path / "offhand" / "config" / "config.toml").write_text('model = "small"\n')  # it is timed
     real()
     neovim.api.command("checkhealth offhand")
     text = wait_for(lambda: (joined := "\n".join(neovim.lines())).count("ready") > 3 and joined, "the report")

@@ -18,11 +18,13 @@ class Target(msgspec.Struct, frozen=True):
     Attributes:
         snapshot: the document and the cursor as they would be.
         origin: what for.
-        window: where the window of its prompt begins, if only that prompt is wanted: in the next line it is another.
+        only_prompt: nothing need be written.
+        window: where the window of its prompt begins, if it is that what matters.
     """
 
     snapshot: Snapshot
     origin: Origin
+    only_prompt: bool = False
     window: int | None = None
 
     @property
@@ -31,7 +33,7 @@ class Target(msgspec.Struct, frozen=True):
         snapshot = self.snapshot
         if self.window is not None:
             return snapshot.uri, snapshot.line, self.window
-        return snapshot.uri, snapshot.line, snapshot.column, hash(snapshot.lines)
+        return snapshot.uri, snapshot.line, snapshot.column, hash(snapshot.lines), self.only_prompt
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -44,6 +44,8 @@ def targets(
     if question.place is None:
         yield Target(question.snapshot, "prefill")
         return
+    if found is None:  # it took too long: the next key shall have it easier
+        yield Target(question.snapshot, "prefill", only_prompt=True)
     yield from _ahead(
         question.snapshot, question.suggestion, question.complete, _STEPS[level], known, grammar
     )
@@ -51,7 +53,7 @@ def targets(
         entered = _entered(question.snapshot, grammar)
         window = begins(entered)
         if window != begins(question.snapshot):  # then nearly all of the prompt is another
-            yield Target(entered, "prefill", window)
+            yield Target(entered, "prefill", only_prompt=True, window=window)
     if found is not None and level in _BRANCHES:
         yield from _branches(question.snapshot, found, *_BRANCHES[level])
 

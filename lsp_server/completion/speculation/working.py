@@ -24,6 +24,9 @@ _MOVED_S, _CHANGED_S = 0.1, 0.3
 def after(session: Session, snapshot: Snapshot, suggestion: Suggestion | None, trace: Trace) -> None:
     """A question was answered, and the answer is out."""
     session.ahead.at(snapshot.uri, snapshot.line, snapshot.column)
+    if session.ahead.place is None:  # nothing is suggested there, and so nothing follows from it
+        _soon(session, snapshot.uri, _CHANGED_S)
+        return
     session.ahead.question = Question(snapshot, session.ahead.place, suggestion, trace.complete)
     _go_on(session)
 
@@ -41,7 +44,8 @@ def rested(session: Session, uri: str) -> None:
 
 
 def ready(session: Session) -> None:
-    """There is a model now: wherever the cursor was last."""
+    """There is a model now, which has evaluated nothing yet: wherever the cursor was last."""
+    session.ahead.outcomes.clear()
     if session.ahead.cursors:
         rested(session, next(reversed(session.ahead.cursors)))
 
@@ -79,8 +83,9 @@ async def _work(session: Session) -> None:
     ahead = session.ahead
     while (target := _next(session)) is not None:
         ahead.target = target
-        only_prompt = target.window is not None
-        suggestion, trace = await speculate(session, target.snapshot, target.origin, only_prompt=only_prompt)
+        suggestion, trace = await speculate(
+            session, target.snapshot, target.origin, only_prompt=target.only_prompt
+        )
         ahead.note(target, Outcome(suggestion, trace.complete))
         ahead.target = None
 
