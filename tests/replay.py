@@ -501,15 +501,31 @@ class Replay:
         finally:
             self.slowest = max(self.slowest, self.loop.time() - asked.sent)
         items = found.items if found is not None else []
-        if not items:
-            self.seen["null"] += 1
-            return
-        self.seen["shown"] += 1
-        problem = self.judge(asked, items[0])
+        self.seen["shown" if items else "null"] += 1
+        problem = self.judge(asked, items[0]) if items else self.silence(asked)
         if problem:
             self.violations.append(f"step {self.step}, {asked.page.uri} {asked.kind}: {problem}")
 
-    # --- what may be shown
+    # --- what may be shown, and what may not be said
+
+    def silence(self, asked: Asked) -> str:
+        """What is wrong with an answer that shows nothing: that the model has nothing to add must be true."""
+        line, column = len(split_lines(asked.before)), len(split_lines(asked.before)[-1]) + 1
+        traces = [
+            one
+            for one in self.session.traces
+            if (one.kind, one.line, one.column) == (asked.kind, line, column)
+            and one.path == snapshots.short_path(asked.page.uri)
+        ]
+        if not traces or not traces[-1].complete or traces[-1].filters:
+            return ""
+        self.seen["nothing to add"] += 1
+        for _, question in self.questions(asked, asked.before, memory=True):
+            for key in (question.key, *self.stage.library.alike(question)):
+                origin = self.stage.library.origins.get(key)
+                if origin is not None and not origin.writing.texts[0].whole:
+                    return ""
+        return "it is said that the model has nothing to add, which it did not say"
 
     def judge(self, asked: Asked, item: Any) -> str:
         """What is wrong with an item that is about to be shown; empty if nothing is."""

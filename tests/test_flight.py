@@ -75,6 +75,15 @@ async def test_what_disagrees_ends_at_the_next_question(newer: Place) -> None:
     assert writing.ended
 
 
+async def test_a_prompt_that_is_evaluated_answers_nothing() -> None:
+    """It comes to no completions, which does not mean that there are none."""
+    flights = Flights()
+    flight = Flight(URI, place("a"), "prefill", block=False, writes=False)
+    flights.add(flight, asyncio.sleep(0.01, ()))
+    assert flights.find(place("a")) is None
+    await flights.landed()
+
+
 async def test_other_documents_are_no_matter() -> None:
     """A question about one does not end what is written for a person in another."""
     flights = Flights()
