@@ -6,14 +6,16 @@ plays. What is checked, and what follows from it, is said in ``test_truth``.
 
 import asyncio
 import random
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
 from lsprotocol import types
-from typist import Page, Typist
-from understudy import MARK, TOLD, Index, Question, Request, Stage, Writing, model_of
+from typist import Edit, Page, Typist, model_text
+from understudy import MARK, MEMORY, TOLD, Index, Question, Request, Stage, Writing, model_of
 from virtual_time import VirtualLoop
 
 from lsp_server.base.config import Config
@@ -27,13 +29,14 @@ from lsp_server.completion.session import Session
 from lsp_server.completion.types import Gathered
 from lsp_server.context.languages import Grammars
 from lsp_server.lsp.server import OffhandServer
+from lsp_server.models.manifest import Manifest
 from lsp_server.workspace.documents import Document
 
 #: As far back as a suggestion may have begun (characters).
 BACK = 128
 
-#: Violations after which it is no use to go on.
-_ENOUGH = 20
+#: What editors insert by themselves behind the cursor: nothing that a prompt shows.
+_CLOSERS = " \t)]}>\"'`;:,"
 
 PYTHON = '''import os
 from typing import Any
@@ -73,13 +76,19 @@ NOTES = "Things to do:\n\n- buy milk\n- write a language server\n\nThat is all.\
 def pages() -> list[Page]:
     """Two with the same text and the same short path, one with the same text elsewhere; long; CRLF; no grammar."""
     return [
-        Page("file:///home/one/a/b/c.py", "python", PYTHON),
-        Page("file:///home/two/a/b/c.py", "python", PYTHON),
-        Page("file:///home/two/a/b/d.py", "python", PYTHON),
-        Page("file:///home/one/long.py", "python", LONG),
-        Page("file:///home/one/dos.py", "python", (PYTHON * 2).replace("\n", "\r\n")),
-        Page("file:///home/one/go.js", "javascript", SCRIPT),
-        Page("file:///home/one/notes.txt", "plaintext", NOTES),
+        Page("file:///home/one/a/b/c.py", "python", "python", PYTHON),
+        Page("file:///home/two/a/b/c.py", "python", "python", PYTHON),
+        Page("file:///home/two/a/b/d.py", "python", "python", PYTHON),
+        Page("file:///home/one/long.py", "python", "python", LONG),
+        Page("file:///home/one/dos.py", "python", "python", (PYTHON * 2).replace("\n", "\r\n")),
+        Page("file:///home/one/go.js", "javascript", "javascript", SCRIPT),
+        Page(
+            "file:///home/one/data.json",
+            "json",
+            "json",
+            '{"all": [' + ", ".join(map(str, range(900))) + "]\n}\n",
+        ),
+        Page("file:///home/one/notes.txt", "plaintext", "plaintext", NOTES),
     ]
 
 
@@ -118,7 +127,8 @@ class Asked(msgspec.Struct, frozen=True):
 
     Attributes:
         opened, version, text, cursor, language: of the page.
-        selected: the menu's choice, which would stand at the cursor.
+        config: the settings in force.
+        selected: the menu's choice, which would stand from ``start`` on.
     """
 
     page: Page
@@ -130,11 +140,13 @@ class Asked(msgspec.Struct, frozen=True):
     kind: str
     invoked: bool
     selected: str
+    start: int
+    config: Config
     sent: float
 
     @property
     def before(self) -> str:
-        return self.text[: self.cursor] + self.selected
+        return self.text[: self.start] + self.selected
 
     @property
     def behind(self) -> str:
@@ -164,27 +176,58 @@ class Replay:
         slowest: the longest that an answer took (s).
     """
 
-    def __init__(self, seed: int, loop: VirtualLoop, *, filters: bool = False, most: int = _ENOUGH) -> None:
-        self.loop, self.filters, self.most = loop, filters, most
+    def __init__(
+        self, seed: int, loop: VirtualLoop, grammars: Grammars, *, filters: bool = False, most: int = 1
+    ) -> None:
+        """Prepare one; nothing has happened yet.
+
+        Args:
+            filters: what is shown goes through the filters.
+            most: violations after which it is no use to go on.
+        """
+        self.loop, self.grammars, self.filters, self.most = loop, grammars, filters, most
         self.chance = random.Random(seed)
         self.typist = Typist(seed + 1)
-        self.stage = Stage(seed + 2)
+        self.waste: list[str] = []
+        self.stage = Stage(seed + 2, self.waste)
         self.index = Index(("/home/one",), seed + 3)
         self.seen: Counter[str] = Counter()
         self.violations: list[str] = []
-        self.waste: list[str] = []
         self.slowest = 0.0
         self.pages = pages()
         self.page = self.pages[0]
         self.open: list[Page] = []
         self.asked: dict[asyncio.Task[None], Asked] = {}
         self.newest: dict[str, Asked] = {}
-        self.settings: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {"model": ("small", "bundled")[seed % 2]}
         self.pieces: list[Gathered] = [NOTHING]
         self.step = 0
         self.last = 0  # suggestion that was shown
-        self.grammars = Grammars()
         self.server: Server
+        typist = self.typist
+        #: By name how often they happen, of a hundred times, and what they do: a change to be told, or what it takes.
+        self.actions: dict[str, tuple[float, Callable[[Page], Any]]] = {
+            "key": (66, typist.key),
+            "backspace": (5, typist.backspace),
+            "undo": (4, typist.undo),
+            "paste": (2, typist.paste),
+            "block": (4, typist.block),
+            "jump": (3, self.jump),
+            "accept": (6, self.accept),
+            "elsewhere": (3, typist.elsewhere),
+            "import": (1, typist.imports),
+            "outside": (1.5, typist.outside),
+            "another document": (2, self.other_page),
+            "twin": (1.5, self.twin),
+            "save": (0.5, self.save),
+            "kill": (0.4, self.kill),
+            "settings": (0.5, self.other_settings),
+            "no blocks": (0.5, self.blocks_unwanted),
+            "another server": (0.1, self.another_server),
+            "another engine": (0.1, self.another_engine),
+            "close": (0.5, self.close),
+            "reopen": (0.8, self.reopen),
+        }
 
     @property
     def session(self) -> Session:
@@ -193,14 +236,10 @@ class Replay:
     # --- the course of it
 
     async def play(self, keystrokes: int) -> None:
-        await self.start()
         for self.step in range(keystrokes):
             await self.act()
-            if len(self.violations) + len(self.waste) + len(self.stage.waste) >= self.most:
-                break
-        await asyncio.sleep(30)
-        self.nothing_is_left()
-        await self.end()
+            if len(self.violations) + len(self.waste) >= self.most:
+                return
 
     async def start(self) -> None:
         self.server = Server(self)
@@ -228,6 +267,12 @@ class Replay:
         counts = self.session.metrics.counts
         self.seen.update({f"computed: {kind}": n for kind, n in counts.computed.items()})
 
+    def told(self) -> str:
+        """What was seen, for people."""
+        stage, seen = self.stage, ", ".join(f"{name} {self.seen[name]}" for name in sorted(self.seen))
+        workers = f"workers {stage.started}, asked {stage.asked}, ahead {stage.ahead}, blocks {stage.blocks}"
+        return f"slowest answer {self.slowest:.2f} s; {workers}; {seen}"
+
     def nothing_is_left(self) -> None:
         """All requests are answered, all generations at their end, and what is remembered has its bounds."""
         session = self.session
@@ -254,9 +299,9 @@ class Replay:
         """One keystroke, or something else that happens, and perhaps a question."""
         chance = self.chance
         if chance.random() < 0.02 or self.page not in self.open:
-            self.go_to(chance.choice(self.pages))
+            self.go_to(chance.choices(self.pages, [2, 2, 2, 4, 2, 1, 1, 1])[0])
         self.foresee(self.page)
-        await self.do(self.page, chance.random())
+        await self.do(self.page)
         early = chance.random() < 0.5
         if early:
             self.cancel_some()
@@ -267,46 +312,111 @@ class Replay:
         if chance.random() < 0.005:
             await asyncio.sleep(4)
 
-    async def do(self, page: Page, what: float) -> None:
-        typist = self.typist
-        if what < 0.70:
-            self.change(typist.key(page))
-        elif what < 0.76:
-            self.change(typist.backspace(page))
-        elif what < 0.80:
-            self.change(typist.undo(page))
-        elif what < 0.82:
-            self.change(typist.paste(page))
-        elif what < 0.85:
-            typist.jump(page)
+    async def do(self, page: Page) -> None:
+        what = self.chance.choices([*self.actions], [weight for weight, _ in self.actions.values()])[0]
+        self.seen[what] += 1
+        if len(page.text) > 2 * len(page.original) + 2_000:
+            self.change(self.typist.outside(page))
+            return
+        done = self.actions[what][1](page)
+        if isinstance(done, types.DidChangeTextDocumentParams):
+            self.change(done)
+        elif done is not None:
+            await done
+
+    def jump(self, page: Page) -> None:
+        self.typist.jump(page)
+        if self.chance.random() < 0.5:
+            self.moved()
+
+    def other_page(self, page: Page) -> None:
+        """Something is written in a document that is in the background."""
+        other = self.chance.choice(self.open)
+        if other is not page:
+            self.change(self.typist.elsewhere(other))
+
+    def twin(self, page: Page) -> None:
+        """Another document has the same text now, and the user goes there, to the same place."""
+        other = self.chance.choice([one for one in self.open if one.eol == page.eol])
+        if other is not page:
+            cursor, guide = page.cursor, page.guide
+            self.change(other.change([Edit(0, len(other.text), page.text)], whole=True))
+            self.page, other.cursor, other.guide = other, cursor, guide
+            self.moved()
+
+    def save(self, page: Page) -> None:
+        document = types.TextDocumentIdentifier(page.uri)
+        self.tell(types.TEXT_DOCUMENT_DID_SAVE, types.DidSaveTextDocumentParams(document))
+
+    def accept(self, page: Page) -> None:
+        if page.guide:
+            self.change(self.typist.accept(page, page.guide))
             if self.chance.random() < 0.5:
-                self.moved()
-        elif what < 0.92:
-            self.accept(page)
-        elif what < 0.95:
-            self.change(typist.elsewhere(page))
-        elif what < 0.96 or len(page.text) > 2 * len(page.original) + 2_000:
-            self.change(typist.outside(page))
-        elif what < 0.98:
-            other = self.chance.choice(self.open)
-            if other is not page:
-                self.change(typist.elsewhere(other))
-        elif what < 0.99:
-            document = types.TextDocumentIdentifier(page.uri)
-            self.tell(types.TEXT_DOCUMENT_DID_SAVE, types.DidSaveTextDocumentParams(document))
+                self.server.protocol.fm.commands["offhand.accepted"](self.last)
+
+    def kill(self, page: Page) -> None:
+        if self.stage.worker is not None:
+            self.stage.worker.kill()
+
+    def other_settings(self, page: Page) -> None:
+        every = {
+            "multiline": ("auto", "auto", "never"),
+            "comments": (True, True, False),
+            "mode": ("balanced", "eager"),
+            "model": ("small", "small", "bundled"),
+            "engine": ("fake", "fake", "fake", "auto", "memory"),
+        }
+        names = [name for name in every if self.chance.random() < 0.3]
+        self.settings |= {name: self.chance.choice(every[name]) for name in names}
+        self.configure()
+
+    async def blocks_unwanted(self, page: Page) -> None:
+        """A block is asked for, and then one line only."""
+        self.change(self.typist.block(page))
+        self.ask()
+        await asyncio.sleep(self.chance.choice((0.1, 1.0)))
+        self.settings["multiline"] = "never" if self.settings.get("multiline") != "never" else "auto"
+        self.configure()
+
+    async def another_server(self, page: Page) -> None:
+        await self.end()
+        await self.start()
+
+    def another_engine(self, page: Page) -> None:
+        self.server.spawn(self.server.protocol.fm.commands["offhand.restartWorker"]())
+
+    def close(self, page: Page) -> None:
+        """A document is closed, and perhaps opened again at once, with another text."""
+        page = self.chance.choice(self.open)
+        self.shut(page)
+        again = self.chance.random() < 0.7
+        self.go_to(page if again else self.chance.choice(self.pages))
+
+    def reopen(self, page: Page) -> None:
+        """The user is asked whether to reload a document, or says that it is of another language."""
+        self.shut(page)
+        if self.chance.random() < 0.5:
+            page.text = page.original
+        elif page.language == page.usual:
+            page.language = "python" if page.usual == "plaintext" else "plaintext"
         else:
-            await self.upset(self.chance.random())
+            page.language = page.usual
+        self.open.append(page)
+        self.tell(types.TEXT_DOCUMENT_DID_OPEN, page.open(page.text, page.version))
+
+    def shut(self, page: Page) -> None:
+        self.open.remove(page)
+        document = types.TextDocumentIdentifier(page.uri)
+        self.tell(types.TEXT_DOCUMENT_DID_CLOSE, types.DidCloseTextDocumentParams(document))
 
     def go_to(self, page: Page) -> None:
         self.page = page
         if page not in self.open:
             self.open.append(page)
             text = page.text if page.opened and self.chance.random() < 0.5 else page.original
-            if self.chance.random() < 0.1:
-                page.language = "python" if page.language == "plaintext" else "plaintext"
+            page.language = page.usual
             version = self.chance.choice((0, 1, page.version))
             self.tell(types.TEXT_DOCUMENT_DID_OPEN, page.open(text, version))
-            self.seen["opened"] += 1
         self.moved()
 
     def moved(self) -> None:
@@ -321,44 +431,6 @@ class Replay:
             return
         text, typed = running.writing.texts[0].whole, model_text(page.text[: page.cursor])[-BACK:]
         page.guide = next((text[k:] for k in range(len(text), -1, -1) if typed.endswith(text[:k])), "")
-
-    def accept(self, page: Page) -> None:
-        if page.guide:
-            self.change(self.typist.accept(page, page.guide))
-            self.seen["accepted"] += 1
-            if self.chance.random() < 0.5:
-                self.server.protocol.fm.commands["offhand.accepted"](self.last)
-
-    async def upset(self, what: float) -> None:
-        """What happens seldom."""
-        if what < 0.25:
-            if self.stage.worker is not None:
-                self.stage.worker.kill()
-            self.seen["kills"] += 1
-        elif what < 0.5:
-            choose = self.chance.choice
-            self.settings = {
-                "multiline": choose(("auto", "auto", "never")),
-                "comments": choose((True, True, False)),
-                "mode": choose(("balanced", "eager")),
-                "model": choose(("small", "small", "bundled")),
-                "engine": choose(("fake", "fake", "fake", "auto", "memory")),
-            }
-            self.configure()
-            self.seen["settings"] += 1
-        elif what < 0.6:
-            await self.end()
-            await self.start()
-            self.seen["server restarts"] += 1
-        elif what < 0.7:
-            self.server.spawn(self.server.protocol.fm.commands["offhand.restartWorker"]())
-            self.seen["engine restarts"] += 1
-        else:
-            page = self.chance.choice(self.open)
-            self.open.remove(page)
-            document = types.TextDocumentIdentifier(page.uri)
-            self.tell(types.TEXT_DOCUMENT_DID_CLOSE, types.DidCloseTextDocumentParams(document))
-            self.go_to(page if self.chance.random() < 0.7 else self.chance.choice(self.pages))
 
     # --- questions
 
@@ -376,6 +448,13 @@ class Replay:
 
     def send(self, kind: str) -> None:
         page, chance = self.page, self.chance
+        selected, start = "", page.cursor
+        if (
+            kind == "inline" and chance.random() < 0.05
+        ):  # the menu is open, and its choice goes on from a word
+            word = re.search(r"\w*$", page.typed_line())
+            start -= len(word[0]) if word and chance.random() < 0.5 else 0
+            selected = page.text[start : page.cursor] + chance.choice(("name", "fo"))
         asked = Asked(
             page=page,
             opened=page.opened,
@@ -385,7 +464,9 @@ class Replay:
             language=page.language,
             kind=kind,
             invoked=kind == "inline" and chance.random() < 0.1,
-            selected=chance.choice(("name", "fo")) if kind == "inline" and chance.random() < 0.03 else "",
+            selected=selected,
+            start=start,
+            config=self.session.config,
             sent=self.loop.time(),
         )
         self.seen["requests"] += 1
@@ -397,7 +478,7 @@ class Replay:
             kinds = types.InlineCompletionTriggerKind
             context = types.InlineCompletionContext(kinds.Invoked if asked.invoked else kinds.Automatic)
             if asked.selected:
-                span = types.Range(position, position)
+                span = types.Range(page.position(start), position)
                 context.selected_completion_info = types.SelectedCompletionInfo(span, asked.selected)
             params = types.InlineCompletionParams(context, document, position)
             answer = self.tell(types.TEXT_DOCUMENT_INLINE_COMPLETION, params)
@@ -442,20 +523,21 @@ class Replay:
         start, end = page.offset(span.start), page.offset(span.end)
         if "\n" in text.replace(page.eol, ""):
             return f"it has other line ends than the document: {text!r}"
-        text, before = model_text(text), page.text[start : asked.cursor] + asked.selected
+        text, before = model_text(text), page.text[start : asked.start] + asked.selected
         if not text.startswith(before):
             return f"it takes away what stands before the cursor: {text!r}"
-        if not self.filters and end != asked.cursor:
-            return f"it takes away {page.text[asked.cursor : end]!r}"
+        taken = page.text[asked.cursor : end]
+        if end < asked.cursor or taken.strip(_CLOSERS if self.filters else ""):
+            return f"it takes away {taken!r}"
         shown = text[len(before) :]
         self.last = item.command.arguments[0]
         source = next(one.source for one in self.session.traces if one.id == self.last)
         self.seen[f"from {source}"] += 1
         if not asked.selected and page is self.page:
             page.guide = shown
-        return self.origin(asked, shown, memory=source == "memory")
+        return self.origin(asked, shown, source)
 
-    def origin(self, asked: Asked, shown: str, *, memory: bool) -> str:
+    def origin(self, asked: Asked, shown: str, source: str) -> str:
         """Look for what was written for the text as it was before something of it was typed."""
         library = self.stage.library
         tail = model_text(asked.before)[-BACK:]  # a mark may have been begun there
@@ -464,60 +546,82 @@ class Replay:
             lengths: Sequence[int] = range(BACK + 1)
         else:
             written, _, alternative = mark.groups()
+            if written not in library.origins:
+                return f"{shown!r} was never written"
             whole = library.text(written, int(alternative))
             start = whole.index(mark.group()) - (mark.start() - len(tail))
-            if not self.filters and (start < 0 or whole[start : start + len(shown)] != shown):
+            if self.filters:  # which may have taken something away at either end, before anything was typed
+                lengths = [one for one in range(len(tail) + 1) if tail[len(tail) - one :] in whole]
+            elif start < 0 or whole[start : start + len(shown)] != shown:
                 return f"{shown!r} is no part of what was written: {whole!r}"
-            lengths = [start]
+            else:
+                lengths = [start]
         why = ""
         for length in lengths:
-            state = _without(asked.before, length) if 0 <= length <= BACK else None
+            state = without(asked.before, length) if 0 <= length <= BACK else None
             if state is None:
                 break
             before, typed = state
-            for number, question in enumerate(self.questions(asked, before, memory=memory)):
+            for what, question in self.questions(asked, before, memory=source in ("memory", "joined")):
                 for key in [question.key, *library.alike(question)] if mark is None else [written]:
                     if key != question.key and not library.differs_in_edge(key, question, model_text(before)):
                         why = why or library.differences(key, question)
                         continue
                     found = library.origins.get(key)
-                    if found is not None and any(
-                        one.whole.startswith(typed + shown) for one in found.writing.texts
-                    ):
+                    if found is not None and self.continues(found.writing, typed, shown):
                         self.seen["of it typed: " + ("a part" if typed else "nothing")] += 1
-                        self.seen["another edge"] += key != question.key
-                        self.seen["other pieces"] += number > 0
-                        return self.extent(asked, key, found.writing, typed + shown)
+                        self.seen["as it was but for the edge"] += key != question.key
+                        self.seen[f"as it was but for {what or 'nothing'}"] += 1
+                        return self.extent(asked, key, typed + shown, source)
         return f"{shown!r} was not written for this place: {why}"
 
-    def extent(self, asked: Asked, key: str, writing: Writing, text: str) -> str:
-        """What is wrong with how much is shown of a text."""
+    def continues(self, writing: Writing, typed: str, shown: str) -> bool:
+        """Whether what was typed and what is shown are of one text; with filters, what was typed."""
+        if self.filters:
+            return any(typed in one.whole for one in writing.texts)
+        return any(one.whole.startswith(typed + shown) for one in writing.texts)
+
+    def extent(self, asked: Asked, key: str, text: str, source: str) -> str:
+        """What is wrong with how much is shown of a text. Who waits for it may be shown what there is."""
+        library = self.stage.library
+        writing = library.origins[key].writing
         if not writing.sure and not asked.invoked:
             return f"nobody is sure of {text!r}"
+        if self.filters:
+            return ""
         ends = any(one.whole == text or one.whole.startswith(text + "\n") for one in writing.texts)
-        return "" if ends or key in self.stage.library.cut else f"{text!r} ends in the middle of a line"
+        cut = key in library.cut and source in ("model", "memory", "joined")
+        return "" if ends or cut else f"{text!r} ends in the middle of a line"
 
-    def questions(self, asked: Asked, before: str, *, memory: bool = False) -> Iterator[Question]:
+    def questions(self, asked: Asked, before: str, *, memory: bool = False) -> Iterator[tuple[str, Question]]:
         """What a worker would be asked from scratch, if the text ended so at the cursor: with the pieces of other files
-        that are there now; then with others that there were."""
-        session, page = self.session, asked.page
+        that are there now, then with others that there were. Beside it, in a word, what of it is not as it is now.
+
+        Args:
+            memory: also what the memory would be asked in the model's place.
+        """
+        session, uri = self.session, asked.page.uri
         assert session.model is not None
-        document = Document(page.uri, asked.language, 0, before + asked.behind)
-        lines = split_lines(before)
-        grammar = self.grammars.load(asked.language)
-        snapshot = snapshots.take(document, grammar, len(lines) - 1, len(lines[-1]))
-        view = _now(look(snapshot, grammar, (), self.grammars.without_grammar(asked.language)))
-        manifest, project = session.model.manifest, session.project(page.uri)
-        stop = cast("Any", asking)._stop(session, view)[0]
-        familiar = session.familiar(view.context.language)
-        here = session.gathered.get(page.uri, NOTHING)
-        model = _model(session.config, manifest.model.sha256)
-        for gathered in (here, *(one for one in self.pieces if one.snippets != here.snippets)):
-            prompt = asking.prompt_of(manifest, asking.capacity_of(manifest), view, gathered, project)
-            question = Question(prompt.parts, stop, familiar, model)
-            yield question
-            if memory:  # which answers without the model if that is refused
-                yield msgspec.structs.replace(question, model=model_of("memory", ""))
+        manifest, project = session.model.manifest, session.project(uri)
+        here = session.gathered.get(uri, NOTHING)
+        for behind, closed in ((asked.behind, ""), (_without_closers(asked.behind), "closers")):
+            if closed and behind == asked.behind:
+                return
+            view = view_of(self.grammars, asked.page.uri, asked.language, before, behind)
+            for config in dict.fromkeys((session.config, asked.config)):
+                for gathered in (here, *(one for one in self.pieces if one.snippets != here.snippets)):
+                    question = question_at(view, manifest, config, gathered, project)
+                    what = [
+                        closed,
+                        "pieces" * (gathered is not here),
+                        "settings" * (config != session.config),
+                    ]
+                    yield " and ".join(filter(None, what)), question
+                    if memory:
+                        yield (
+                            " and ".join(filter(None, what)),
+                            msgspec.structs.replace(question, model=MEMORY),
+                        )
 
     # --- what may go on
 
@@ -531,6 +635,7 @@ class Replay:
             one
             for one in worker.requests()
             if one.wanted and not one.asked.speculative and one.asked.document == path_of(page.uri)
+            if one.arrived < self.loop.time() - TOLD / 2  # of a newer one the worker is told more in a moment
         ]
         if len(wanted) > 1:
             self.waste.append(f"step {self.step}: {len(wanted)} generations of one document")
@@ -539,20 +644,37 @@ class Replay:
                 self.waste.append(f"step {self.step}: {request.written()!r} is written on")
 
     def agrees(self, asked: Asked, request: Request) -> bool:
-        state = _without(asked.before, len(request.typed))
-        if state is None or state[1] != request.typed:
-            return False
+        """Whether a generation is about the text as it is, less what the worker was told that was typed since. What
+        else differs (settings, the outline) shows only when the text is looked at more closely."""
+        state = without(asked.before, len(request.typed))
+        before, behind = request.around
         self.seen["went on"] += 1
-        library = self.stage.library
-        return any(
-            request.key == question.key
-            or library.differs_in_edge(request.key, question, model_text(state[0]))
-            for question in self.questions(asked, state[0])
+        return (
+            state is not None
+            and state[1] == request.typed
+            and model_text(state[0]).endswith(before)
+            and model_text(_without_closers(asked.behind)).startswith(behind)
         )
 
 
-def _model(config: Config, sha256: str) -> str:
-    return model_of("llama_cpp" if config.engine == "auto" else config.engine, sha256)
+def view_of(grammars: Grammars, uri: str, language: str, before: str, behind: str) -> View:
+    """A document with the cursor in it, read as if nothing had been known of it."""
+    document = Document(uri, language, 0, before + behind)
+    lines, grammar = split_lines(before), grammars.load(language)
+    snapshot = snapshots.take(document, grammar, len(lines) - 1, len(lines[-1]))
+    return _now(look(snapshot, grammar, (), grammars.without_grammar(language)))
+
+
+def question_at(
+    view: View, manifest: Manifest, config: Config, gathered: Gathered, project: str = ""
+) -> Question:
+    """What a worker would be asked there."""
+    prompt = asking.prompt_of(manifest, asking.capacity_of(manifest), view, gathered, project)
+    model = SimpleNamespace(manifest=manifest)
+    stop, tokens = cast("Any", asking)._stop(SimpleNamespace(config=config, model=model), view)
+    engine = "llama_cpp" if config.engine == "auto" else config.engine
+    familiar = not manifest.languages or view.context.language in manifest.languages
+    return Question(prompt.parts, stop, tokens, familiar, model_of(engine, manifest.model.sha256))
 
 
 def _span(item: types.CompletionItem) -> types.Range:
@@ -560,7 +682,7 @@ def _span(item: types.CompletionItem) -> types.Range:
     return edit.range if isinstance(edit, types.TextEdit) else cast("Any", edit).insert
 
 
-def _without(text: str, length: int) -> tuple[str, str] | None:
+def without(text: str, length: int) -> tuple[str, str] | None:
     """Take so many characters away from the end of a text, a line end being one, and return them."""
     end = len(text)
     for _ in range(length):
@@ -570,8 +692,10 @@ def _without(text: str, length: int) -> tuple[str, str] | None:
     return text[:end], model_text(text[end:])
 
 
-def model_text(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _without_closers(text: str) -> str:
+    """A text without the rest of its first line, if that is nothing but what editors insert by themselves."""
+    rest = split_lines(text)[0].rstrip("\r\n")
+    return text.removeprefix(rest) if not rest.strip(_CLOSERS) else text
 
 
 def _now(work: Any) -> View:

@@ -34,6 +34,11 @@ _PASTED = (
 )
 
 
+def model_text(text: str) -> str:
+    """With the line ends that a model sees."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 class Edit(msgspec.Struct, frozen=True):
     """Offsets of what is replaced, in characters, and what is there then."""
 
@@ -46,6 +51,7 @@ class Page(msgspec.Struct):
     """A document as the editor has it.
 
     Attributes:
+        language: as it was opened last; ``usual``: as it mostly is.
         original: what it is like again after a reload.
         cursor: offset.
         opened: counts how often it was opened.
@@ -54,6 +60,7 @@ class Page(msgspec.Struct):
 
     uri: str
     language: str
+    usual: str
     original: str
     text: str = ""
     cursor: int = 0
@@ -202,6 +209,24 @@ class Typist:
             text = page.text[page.place(start) : page.place(start + 40)]
         text = text.replace("\r\n", "\n").replace("\n", page.eol)
         return page.change([Edit(page.cursor, page.cursor, text)])
+
+    def block(self, page: Page) -> types.DidChangeTextDocumentParams:
+        """Begin a block below the line."""
+        line = page.typed_line()
+        indentation = line[: len(line) - len(line.lstrip(" "))]
+        ends = [end for end in (page.text.find(one, page.cursor) for one in "\r\n") if end >= 0]
+        at = min(ends, default=len(page.text))
+        header = "if (x) {" if page.language == "javascript" else "if x:"
+        params = page.change([Edit(at, at, page.eol + indentation + header)])
+        page.cursor = at + len(page.eol + indentation + header)
+        return params
+
+    def imports(self, page: Page) -> types.DidChangeTextDocumentParams:
+        """A tool adds an import to the top, or takes one away."""
+        line = "import added" + page.eol
+        if page.text.startswith(line) and page.cursor >= len(line):
+            return page.change([Edit(0, len(line), "")])
+        return page.change([Edit(0, 0, line)])
 
     def jump(self, page: Page) -> None:
         """The cursor goes elsewhere: to the end of a line, mostly."""

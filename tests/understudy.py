@@ -12,12 +12,11 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from hashlib import blake2b
-from os.path import commonprefix  # of any two texts
 from typing import Any
 
 import msgspec
 
-from lsp_server.base.parts import Part
+from lsp_server.base.parts import LEFT_STEP, Part
 from lsp_server.engine import messages
 from lsp_server.engine.messages import Step, Stop, Written
 from lsp_server.workspace.retrieval.piece import Piece
@@ -62,6 +61,10 @@ class Writing(msgspec.Struct, frozen=True):
     sure: bool
 
 
+#: The model of what the memory says alone.
+MEMORY = "memory"
+
+
 def model_of(engine: str, sha256: str) -> str:
     """The model, as ``Question`` has it."""
     return f"{engine} {sha256}"
@@ -71,11 +74,13 @@ class Question(msgspec.Struct, frozen=True):
     """All that an answer depends on.
 
     Attributes:
+        tokens: that may be written.
         model: the engine and the digest of the model's file.
     """
 
     parts: tuple[Part, ...]
     stop: Stop
+    tokens: int
     familiar: bool
     model: str
 
@@ -87,13 +92,18 @@ class Question(msgspec.Struct, frozen=True):
     @property
     def prefix(self) -> str:
         """The text before the cursor, from the window's edge on."""
-        return self.parts[-1].text
+        return "".join(part.text for part in self.parts if _grows(part))
 
     @property
     def rest(self) -> str:
         """Of all but that text, in one word."""
-        last = msgspec.structs.replace(self.parts[-1], text="")
-        return _digest(msgspec.structs.replace(self, parts=(*self.parts[:-1], last)))
+        parts = tuple(msgspec.structs.replace(part, text="") if _grows(part) else part for part in self.parts)
+        return _digest(msgspec.structs.replace(self, parts=parts))
+
+
+def _grows(part: Part) -> bool:
+    """Whether it is of the text before the cursor, which some families lay out as one part and some as two."""
+    return part.step == LEFT_STEP
 
 
 def _digest(value: Any) -> str:
@@ -173,19 +183,24 @@ class Library:
         other = self.asked[key]
         found = [
             f"{getattr(other, name)} became {getattr(question, name)}"
-            for name in ("stop", "familiar", "model")
+            for name in ("stop", "tokens", "familiar", "model")
             if getattr(other, name) != getattr(question, name)
         ]
         if len(other.parts) != len(question.parts):
             return f"{other.parts} became {question.parts}"
         for one, two in zip(other.parts, question.parts, strict=True):
             if one != two:
-                same = len(commonprefix((one.text, two.text)))
+                same = _same(one.text, two.text)
                 old, new = (f"{text[max(0, same - 20) : same + 40]!r}" for text in (one.text, two.text))
                 found.append(
                     f"{old} became {new} at {same} of {len(two.text)}, limits {one.limit}, {two.limit}"
                 )
         return "; ".join(found)
+
+
+def _same(one: str, other: str) -> int:
+    """Characters that two texts begin with alike."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
 def _compose(key: str, before: str, stop: Stop) -> Writing:
@@ -225,8 +240,12 @@ def _text(
 class Request:
     """One that was asked, until it is answered."""
 
-    def __init__(self, asked: messages.Complete, writing: Writing, deadline: float, key: str) -> None:
-        self.asked, self.writing, self.deadline, self.key = asked, writing, deadline, key
+    def __init__(
+        self, asked: messages.Complete, writing: Writing, arrived: float, key: str, by_memory: bool
+    ) -> None:
+        self.asked, self.writing, self.key = asked, writing, key
+        self.arrived, self.deadline = arrived, arrived + asked.deadline_ms / 1000
+        self.by_memory = by_memory
         self.cancelled = False
         self.typed = ""
         self.tokens = 0
@@ -241,6 +260,12 @@ class Request:
         return not _agree(self.written(), self.typed)
 
     @property
+    def around(self) -> tuple[str, str]:
+        """The text before the cursor and behind it that the prompt shows."""
+        before = "".join(part.text for part in self.asked.parts if _grows(part))
+        return before, self.asked.parts[-3].text  # in both families that are played
+
+    @property
     def wanted(self) -> bool:
         """Nobody has told to stop."""
         return not self.cancelled and not self.disagrees()
@@ -253,15 +278,21 @@ def _agree(one: str, other: str) -> bool:
 class Stage:
     """Where workers are started, one after the other. Its ``start`` takes the place of ``child.start``."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, waste: list[str]) -> None:
+        """Nothing is started yet.
+
+        Args:
+            waste: is told what went on beside a question.
+        """
+        self.waste = waste
         self.chance = random.Random(seed)
         self.library = Library()
         self.worker: Understudy | None = None
         self.started = 0
         self.asked = 0  # generations begun, for a question and ahead of it
         self.ahead = 0
+        self.blocks = 0  # of them those that may have several lines
         self.tokens = 0
-        self.waste: list[str] = []  # what went on beside a question
 
     async def start(
         self, command: Any, environment: Any, decoder: Any, on_message: Callable[[Any], None]
@@ -338,12 +369,14 @@ class Understudy:
             self._say(messages.Learnt(0, 0, 0))
             self._loop.call_later(self._chance.choice((0.01, 0.2, 1.5)), self._is_loaded)
         elif isinstance(message, messages.Complete):
-            question = Question(message.parts, message.stop, message.familiar, self.model)
+            by_memory = self._memory_alone or not self._loaded
+            model = MEMORY if by_memory else self.model
+            question = Question(message.parts, message.stop, message.max_tokens, message.familiar, model)
             key, writing = self._stage.library.write(question)
-            deadline = self._loop.time() + message.deadline_ms / 1000
             self._stage.asked += not message.speculative
+            self._stage.blocks += message.stop.kind == "block"
             self._stage.ahead += message.speculative
-            request = Request(message, writing, deadline, key)
+            request = Request(message, writing, self._loop.time(), key, by_memory)
             self._take(request)
             if not message.speculative:
                 self._loop.call_later(TOLD, self._look_around, request)
@@ -367,7 +400,7 @@ class Understudy:
         for other in older:
             speculative, same = other.asked.speculative, other.asked.document == request.asked.document
             if other.wanted and request.wanted and (speculative or same):
-                self._stage.waste.append("ahead" if speculative else "for an older question")
+                self._stage.waste.append(f"written on: {'ahead' if speculative else 'for an older question'}")
 
     def _is_loaded(self) -> None:
         self._loaded = True
@@ -421,7 +454,7 @@ class Understudy:
         elif request.tokens == request.asked.max_tokens:
             self._finish(request, "length")
         else:
-            if tokens[request.tokens] == "\n" and request.written().strip():
+            if tokens[request.tokens] == "\n" and request.written().strip() and not request.by_memory:
                 self._say(
                     messages.Partial(request.asked.id, request.written(), _steps(request, request.so_far()))
                 )
@@ -443,7 +476,7 @@ class Understudy:
                 reason,
                 _steps(request, request.so_far()),
                 tuple(others),
-                source="model" if self._loaded and not self._memory_alone else "memory",
+                source="memory" if request.by_memory else "model",
                 prompt_tokens=sum(len(part.text) for part in request.asked.parts) // 4,
                 tokens=request.tokens,
                 error=error,
@@ -478,7 +511,8 @@ def _steps(request: Request, text: Text) -> tuple[Step, ...]:
 
 
 class Index:
-    """An index that is played, in the place of ``IndexClient``: it has something for some cursors, sometimes in time."""
+    """An index that is played, in the place of ``IndexClient``: it has something for some cursors, and that in time for
+    some."""
 
     def __init__(self, roots: tuple[str, ...], seed: int) -> None:
         self.roots, self.pid = roots, None

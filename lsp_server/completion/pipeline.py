@@ -144,7 +144,7 @@ class _Writer:
         only_prompt: bool,
     ) -> None:
         self._session, self._view, self._trace, self._watch = session, view, trace, watch
-        self._manifest, self._project = model.manifest, session.project(view.snapshot.uri)
+        self._model, self._project = model, session.project(view.snapshot.uri)
         self._origin, self.only_prompt = origin, only_prompt
         self.place = place_at(session, view, model.manifest, self._project)
 
@@ -203,7 +203,7 @@ class _Writer:
             self._watch.stage("pause")
 
     async def _asked_afresh(self) -> tuple[Candidate, ...]:
-        session, view, manifest = self._session, self._view, self._manifest
+        session, view, manifest = self._session, self._view, self._model.manifest
         first = self._origin in ("asked", "prefill")  # the others follow from what was asked before
         if first and view.snapshot.uri not in session.remembered:
             remember(session, view.snapshot)
@@ -214,6 +214,8 @@ class _Writer:
             self._watch.stage("retrieval")
         prompt = prompt_of(manifest, capacity, view, gathered, self._project)
         self._watch.stage("prompt")
+        if session.model is not self._model:  # the engine that would be asked has another, laid out otherwise
+            raise Nothing("another model was chosen meanwhile")
         if self._origin == "asked":
             if _outdated(session, view.snapshot):
                 raise Nothing("there is a newer question")
