@@ -179,7 +179,7 @@ async def ask(
     deadline_ms = (
         session.config.deadline_ms if origin == "asked" else max(_AHEAD_MS, session.config.deadline_ms)
     )
-    flight = Flight(view.snapshot.uri, place, origin, block=stop.kind == "block")
+    flight = Flight(view.snapshot.uri, place, origin, block=stop.kind == "block", writes=not only_prompt)
     request = _Request(prompt, stop, 0 if only_prompt else tokens, deadline_ms)
     session.flights.add(flight, _write(session, session.worker, view, flight, request, trace))
     return await flight.lands(deadline_ms / 1_000 + _GRACE_S)

@@ -36,18 +36,20 @@ class Flight:
         uri: of the document.
         place: that it was begun for.
         origin: what for; "asked" means that somebody waits, or did.
+        writes: as given.
         typing: tells the worker what is typed meanwhile.
         partly: somebody was content with its first lines, and is to be told when the rest is there.
         work: what runs.
     """
 
-    def __init__(self, uri: str, place: Place, origin: Origin, *, block: bool) -> None:
+    def __init__(self, uri: str, place: Place, origin: Origin, *, block: bool, writes: bool = True) -> None:
         """Describe one that is to be begun; needs a running event loop.
 
         Args:
             block: it may have several lines.
+            writes: it comes to completions; otherwise only a prompt is evaluated, which answers no question.
         """
-        self.uri, self.place, self.origin = uri, place, origin
+        self.uri, self.place, self.origin, self.writes = uri, place, origin, writes
         self.typing = Typing()
         self.partly = False
         self._block = block
@@ -141,7 +143,7 @@ class Flights:
     def find(self, place: Place) -> tuple[Flight, str] | None:
         """One that writes what a question about ``place`` wants, and what was typed of it since it began."""
         for flight in reversed(self._all):
-            typed = typed_since(flight.place, place) if flight.running else None
+            typed = typed_since(flight.place, place) if flight.running and flight.writes else None
             if typed is not None:
                 return flight, typed
         return None
