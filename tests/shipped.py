@@ -1,10 +1,9 @@
-"""What ships, as tests need it: the small model's manifest and tokenizer, messages about it, and the grammars."""
+"""The small model that ships, as tests need it: its manifest, its tokenizer, and messages about it."""
 
 from functools import cache
 from typing import Any
 
 from lsp_server.base.parts import Part
-from lsp_server.context.languages import Grammar, Grammars
 from lsp_server.engine.messages import Complete, Load, Stop
 from lsp_server.engine.tokenizer import Tokenizer
 from lsp_server.models import store
@@ -17,18 +16,6 @@ MODEL = store.find("small")
 @cache
 def tokenizer() -> Tokenizer:
     return Tokenizer(MODEL.tokenizer_file, MODEL.manifest.special_tokens)
-
-
-@cache
-def grammars() -> Grammars:
-    """The same for all tests of a process: each language's queries take a twentieth of a second to compile."""
-    return Grammars()
-
-
-def grammar(language: str) -> Grammar:
-    loaded = grammars().load(language)
-    assert loaded is not None
-    return loaded
 
 
 def load_message(engine: str, **changes: Any) -> Load:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cases import Case, parametrize
-from shipped import grammars
+from parsers import grammars
 
 from lsp_server.base.errors import ResourceError
 from lsp_server.base.text import split_lines

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import tree_sitter
-from shipped import grammar
+from parsers import grammar
 
 from lsp_server.base.text import split_lines
 from lsp_server.context.syntax import Unparsed, parse

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from shipped import grammar
+from parsers import grammar
 
 from lsp_server.base.text import PositionEncoding, content, join_surrogates, split_lines
 from lsp_server.context.languages import Grammar

@@ -21,7 +21,7 @@ import pytest
 from cases import Case, load, parametrize
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shipped import grammars
+from parsers import grammars
 
 from lsp_server.base.text import split_lines
 from lsp_server.completion import filters

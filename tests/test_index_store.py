@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shipped import grammars
+from parsers import grammars
 
 from lsp_server.context.symbols import Definition, Import, Outline, Typed
 from lsp_server.workspace.index import index as index_module

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shipped import grammars
+from parsers import grammars
 
 from lsp_server.workspace.index import kept, work
 from lsp_server.workspace.index.index import Index

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from shipped import grammar
+from parsers import grammar
 
 from lsp_server.base.config import Config
 from lsp_server.base.errors import GrammarError

@@ -6,7 +6,7 @@ import re
 import pytest
 import tree_sitter
 from cases import Case, load, parametrize
-from shipped import grammars
+from parsers import grammars
 
 from lsp_server.base import resources
 from lsp_server.context.languages import Grammar

@@ -5,7 +5,7 @@ import inspect
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shipped import grammar
+from parsers import grammar
 
 from lsp_server.context.excerpt import Excerpt, excerpt
 from lsp_server.context.syntax import Tree, Unparsed, count_errors, new_errors, parse
