@@ -206,6 +206,22 @@ def test_an_older_question_does_not_end_what_is_written_for_a_newer_one(
     assert playing.seen["shown"] == 1
 
 
+def test_the_menu_and_ghost_text_share_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ask about one place, and neither has begun anything yet: one generation answers both."""
+
+    async def course(playing: Replay) -> None:
+        await _at_the_end(playing)
+        pauses = iter((0.02, 0.0))
+        playing.session.rhythm.pause = lambda: next(pauses)  # type: ignore[method-assign]
+        playing.send("popup")
+        playing.send("inline")
+
+    playing = played(monkeypatch, 1, course)
+    assert not playing.waste
+    assert playing.seen["shown"] == 2
+    assert playing.stage.asked == 1
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_prompt_goes_to_the_model_that_it_was_laid_out_for(
     seed: int, monkeypatch: pytest.MonkeyPatch

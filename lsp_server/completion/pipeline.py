@@ -169,9 +169,7 @@ class _Writer:
         if asked:
             session.stop_speculation()
             await self._pause()
-        candidates = await self._asked_afresh()
-        by_memory = any(candidate.by_memory for candidate in candidates)
-        return candidates, "memory" if by_memory else "model"
+        return await self._asked_afresh()
 
     def _found(self) -> Found | None:
         without = self._session.without
@@ -202,7 +200,7 @@ class _Writer:
             await asyncio.sleep(pause)
             self._watch.stage("pause")
 
-    async def _asked_afresh(self) -> tuple[Candidate, ...]:
+    async def _asked_afresh(self) -> tuple[tuple[Candidate, ...], Source]:
         session, view, manifest = self._session, self._view, self._model.manifest
         first = self._origin in ("asked", "prefill")  # the others follow from what was asked before
         if first and view.snapshot.uri not in session.remembered:
@@ -214,6 +212,10 @@ class _Writer:
             self._watch.stage("retrieval")
         prompt = prompt_of(manifest, capacity, view, gathered, self._project)
         self._watch.stage("prompt")
+        if self._origin == "asked":
+            joined = await self._joined()  # the menu and ghost text ask about one place at once
+            if joined is not None:
+                return joined, "joined"
         if session.model is not self._model:  # the engine that would be asked has another, laid out otherwise
             raise Nothing("another model was chosen meanwhile")
         if self._origin == "asked":
@@ -230,7 +232,8 @@ class _Writer:
             only_prompt=self.only_prompt,
         )
         self._watch.stage("engine")
-        return candidates
+        by_memory = any(candidate.by_memory for candidate in candidates)
+        return candidates, "memory" if by_memory else "model"
 
 
 async def _model(session: Session) -> Model:
