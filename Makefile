@@ -3,11 +3,13 @@
 # results: measure in WORKSPACES (folders) and keep it in results/; NAMES, in the same order, are NAME@COMMIT.
 # results-lines, results-ablation, results-models, results-memory, results-recall: one of these alone. For the last one CASES
 # may name CrossCodeEval's file as TabbyML/tabby has it, and REPOSITORIES the folder with the repositories of its cases.
+# results-typing: the same for typing, which is no part of results: it takes half an hour in each of WORKSPACES, on a machine
+# on which nothing else runs. PEER names a llama-server.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fast lint results results-lines results-ablation results-models results-memory results-recall workspaces editors vsix clean
+.PHONY: demo test fast lint results results-lines results-ablation results-models results-memory results-recall results-typing workspaces editors vsix clean
 
 demo: $(VENV)/ready
 	@$(BIN)/offhand demo
@@ -41,6 +43,8 @@ BLOCKS ?= 40
 RECALL_N ?= 60
 MODELS ?= bundled small memory=none
 TOKENS ?= 1000000 3000000
+KEYS ?= 450
+PEER ?= $(wildcard .cache/servers/sid/bin/llama-server)
 
 # With the default settings, whatever the user's own are.
 BENCH = OFFHAND_HOME=$(CURDIR)/.cache/results $(BIN)/offhand bench
@@ -66,6 +70,10 @@ results-memory: $(VENV)/ready workspaces
 
 results-recall: $(VENV)/ready workspaces
 	$(BENCH) recall $(WORKSPACES) $(CASES) $(addprefix --repositories ,$(REPOSITORIES)) -n $(RECALL_N) --json results/recall.json
+
+results-typing: $(VENV)/ready workspaces
+	$(BENCH) typing $(WORKSPACES) --keys $(KEYS) --ablation $(addprefix --peer ,$(PEER)) \
+	  --json results/typing.json --html results/typing.html
 
 workspaces:
 	@test -n "$(WORKSPACES)" || { echo 'Name folders: make results WORKSPACES="one two"'; exit 2; }
