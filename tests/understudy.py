@@ -1,6 +1,6 @@
 """A worker process that is played: what it writes is a function of what it was asked, when it writes it is chance.
 
-Takes the place of ``base.child.Process``, so that the real ``WorkerClient`` is asked; what is written, ``origins`` says.
+Takes the place of ``base.child.Process``, so that the real ``WorkerClient`` is asked; ``origins`` says what is written.
 It is as nasty as a real worker may be: a message takes a moment, it hears late or never that the text disagrees,
 finishes although it was just cancelled, stops at its deadline in the middle of a word, has nothing to say, fails, and
 can be killed at any time.
