@@ -120,6 +120,7 @@ def played(
         return syntax(document, grammar)
 
     with monkeypatch.context() as patch:
+        patch.setenv("OFFHAND_HOME", f"{os.environ['OFFHAND_HOME']}-{seed}")
         patch.setattr(child, "start", playing.stage.start)
         patch.setattr(snapshots, "_syntax", sometimes_elsewhere)
         patch.setattr(snapshots, "_PARSE_LIMIT", 1e9)
@@ -300,17 +301,14 @@ def _other_suffix_joined(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _ahead_stored_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was computed ahead is stored where somebody looked last."""
-    find, put, last = Cache.find, Cache.put, []
-
-    def note(self: Cache, place: Place) -> Any:
-        last[:] = [place]
-        return find(self, place)
+    """What was computed ahead is stored where somebody asked last."""
+    put, last = Cache.put, []
 
     def misplace(self: Cache, place: Place, candidates: Any, *, origin: Any, **more: Any) -> None:
-        put(self, place if origin == "asked" else last[0], candidates, origin=origin, **more)
+        if origin == "asked" or not last:
+            last[:] = [place]
+        put(self, last[0], candidates, origin=origin, **more)
 
-    monkeypatch.setattr(Cache, "find", note)
     monkeypatch.setattr(Cache, "put", misplace)
 
 
@@ -341,13 +339,13 @@ def _outdated_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("seed", "spoil"),
     [
-        (4, _no_suffix),
-        (10, _no_setting),
+        (2, _no_suffix),
+        (0, _no_setting),
         (10, _anything_typed),
         (4, _text_moved_on),
-        (6, _other_suffix_joined),
-        (1, _ahead_stored_elsewhere),
-        (1, _memory_cached),
+        (4, _other_suffix_joined),
+        (5, _ahead_stored_elsewhere),
+        (9, _memory_cached),
         (0, _never_told),
         (0, _no_way_made),
         (10, _outdated_asked),
@@ -357,7 +355,10 @@ def _outdated_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_would_be_seen(
     seed: int, spoil: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of these faults shows after a few keys; there are two thousand for it."""
+    """Each of these faults shows after a few keys. It may be others next time: there are some thousands for it."""
     spoil(monkeypatch)
-    playing = played(monkeypatch, seed, keys(2_000), most=1)
-    assert playing.violations or playing.waste
+    for more in range(5):
+        playing = played(monkeypatch, seed + 100 * more, keys(800), most=1)
+        if playing.violations or playing.waste:
+            return
+    raise AssertionError("nobody saw it")

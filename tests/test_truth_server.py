@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judge import BACK, question_at, view_of, without, without_closers
 from rawclient import RawClient
-from replay import BACK, PYTHON, question_at, view_of, without
+from replay import PYTHON
 from shipped import MODEL, tokenizer
 from typist import Page, Typist
 
@@ -62,8 +63,11 @@ class Oracle:
             if state is None:
                 return False
             earlier, typed = state
-            if any(text.startswith(typed + shown) for text in self._says(page, earlier, behind)):
-                return True
+            for rest in dict.fromkeys(
+                (behind, without_closers(behind))
+            ):  # they may have come with what was typed
+                if any(text.startswith(typed + shown) for text in self._says(page, earlier, rest)):
+                    return True
         return False
 
     def _says(self, page: Page, before: str, behind: str) -> list[str]:

@@ -55,6 +55,7 @@ class Page(msgspec.Struct):
         original: what it is like again after a reload.
         cursor: offset.
         opened: counts how often it was opened.
+        is_open: it has not been closed since.
         guide: what is shown behind the cursor, or is about to be; the typist may follow it.
     """
 
@@ -66,6 +67,7 @@ class Page(msgspec.Struct):
     cursor: int = 0
     version: int = 0
     opened: int = 0
+    is_open: bool = False
     guide: str = ""
     done: list[list[Edit]] = []
     undone: list[list[Edit]] = []
@@ -77,6 +79,7 @@ class Page(msgspec.Struct):
     def open(self, text: str, version: int) -> types.DidOpenTextDocumentParams:
         self.text, self.version = text, version
         self.opened += 1
+        self.is_open = True
         self.cursor = self.place(self.cursor)
         self.guide = ""
         self.done.clear()
