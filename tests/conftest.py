@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-#: One test there waits for minutes of computing: begun last, all other workers would wait for it.
+#: It trains a model for a minute and more: begun late, it would still run when the other workers have nothing left.
 FIRST = "test_training_pipeline.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where workers take files from the list side by side they end at about the same time."""
+    """Workers take file after file from the list, the longest first."""
     items.sort(key=lambda item: item.path.name != FIRST)
