@@ -169,9 +169,7 @@ class Session:
         self.recent: OrderedDict[str, None] = OrderedDict()
         self.deleted: deque[list[str]] = deque()
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        self.newest: dict[
-            str, tuple[int, int, int]
-        ] = {}  # version and cursor of a document's newest question
+        self.newest: dict[str, tuple[int, int, int]] = {}  # version and cursor of each newest question
         self.flights = Flights()
         self.ahead = Ahead()
         self.manners = Manners(lambda: self.config, self._processes)
