@@ -46,9 +46,14 @@ def configure(home: Path, settings: str) -> None:
     (home / "offhand" / "config" / "config.toml").write_text(settings)
 
 
+#: On a machine as busy as it may be.
+UNHURRIED = "deadline_ms = 60_000\n"
+
+
 @pytest.mark.slow
 def test_complete_prints_the_line_with_its_completion(tmp_path: Path) -> None:
     """A completion of the real model, marked in its line, with the time it took."""
+    configure(tmp_path, UNHURRIED)
     file = tmp_path / "work.py"
     file.write_text("import logging\n\nlogger = logging.getLog")
     out = offhand(tmp_path, "complete", f"{file}:3:24")
@@ -58,6 +63,7 @@ def test_complete_prints_the_line_with_its_completion(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_complete_learns_from_the_folder_that_it_is_told(tmp_path: Path) -> None:
     """What stands in other files is copied, as in an editor that has the folder open."""
+    configure(tmp_path, UNHURRIED)
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "zoo.py").write_text('zebra.graze("meadow", 7)\n' * 5)
     file = tmp_path / "project" / "work.py"
@@ -71,6 +77,7 @@ def test_complete_learns_from_the_folder_that_it_is_told(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_complete_json_says_everything(tmp_path: Path) -> None:
     """One object with the text, its source, tokens and stages."""
+    configure(tmp_path, UNHURRIED)
     file = tmp_path / "work.py"
     file.write_text("import logging\n\nlogger = logging.getLog")
     answer = json.loads(offhand(tmp_path, "complete", f"{file}:3:24", "--json"))
@@ -302,7 +309,7 @@ def test_usage(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_demo(tmp_path: Path) -> None:
     """The demo shows completions of the real model, what they took, and what the file has; why tells of them."""
-    configure(tmp_path, "deadline_ms = 60_000\n")  # the machine may be busy
+    configure(tmp_path, UNHURRIED)
     out = offhand(tmp_path, "demo")
     shown = re.findall(r"▶ │ .*├.+┤", out)
     assert len(shown) >= 3, out

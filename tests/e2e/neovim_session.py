@@ -6,6 +6,7 @@ Knows no test and no server: it is given the server's command.
 import gc
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -65,11 +66,11 @@ class Session:
             Path(folder).mkdir(parents=True, exist_ok=True)
         # A socket's address may have 107 characters at most: not in the test's own, long-named folder.
         self._socket_folder = tempfile.TemporaryDirectory(prefix="nvim-")
-        socket = Path(self._socket_folder.name) / "socket"
+        address = Path(self._socket_folder.name) / "socket"
         # Neovim's own settings for Python files would look for a Python with pynvim, nearly a second each time.
         before = ["--cmd", f"set rtp^={PLUGIN}", "--cmd", "let g:loaded_python3_provider = 0"]
         self.process = subprocess.Popen(
-            [nvim, "--headless", "--clean", "-n", *before, "--listen", socket],
+            [nvim, "--headless", "--clean", "-n", *before, "--listen", address],
             env={**os.environ, **folders, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -78,8 +79,8 @@ class Session:
         # An editor that waits for an answer at a prompt answers no call: end it, so that the test fails, not hangs.
         self._end = threading.Timer(4 * LIMIT_S, self.process.kill)
         self._end.start()
-        wait_for(socket.exists, f"{nvim} listens")
-        self.api = pynvim.attach("socket", path=str(socket))
+        wait_for(lambda: _listens(address), f"{nvim} listens")
+        self.api = pynvim.attach("socket", path=str(address))
         self.api.ui_attach(80, 24, rgb=True, ext_linegrid=True)
         self.api.command("filetype indent off | set noautoindent")  # what is typed is what is there
 
@@ -138,6 +139,12 @@ class Session:
     def messages(self) -> str:
         """All messages so far."""
         return str(self.api.command_output("messages"))
+
+
+def _listens(address: Path) -> bool:
+    """Whether somebody takes connections there: the file is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(address)) == 0
 
 
 _GHOST = """

@@ -19,7 +19,7 @@ from lsp_server.context.languages import Grammar
 from lsp_server.context.lexing import read
 
 #: Of the keys that contradict a suggestion how many are looked at, and how likely the least of them is.
-_BRANCHES: dict[Level, tuple[int, float]] = {"normal": (3, 0.06), "eager": (8, 0.02)}
+_BRANCHES: dict[Level, tuple[int, float]] = {"normal": (2, 0.1), "eager": (8, 0.02)}
 
 #: Steps of acceptance that are computed ahead; the line after a complete one counts as none.
 _STEPS: dict[Level, int] = {"low": 1, "normal": 1, "eager": 2}
