@@ -189,6 +189,7 @@ def test_a_document_that_is_opened_again_is_another_one(monkeypatch: pytest.Monk
     playing = played(monkeypatch, 1, course)
     assert not playing.violations
     assert not playing.seen["shown"]
+    assert not playing.stage.asked
 
 
 def test_an_older_question_does_not_end_what_is_written_for_a_newer_one(

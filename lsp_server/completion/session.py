@@ -238,6 +238,13 @@ class Session:
         # A team shares its server.
         return "low" if self.config.engine == "http" and level != "off" else level
 
+    def dismiss(self, uri: str) -> None:
+        """A document is closed: what was asked about it is answered with nothing."""
+        for (about, _kind), task in self._running.items():
+            if about == uri:
+                task.cancel()
+        self.newest.pop(uri, None)
+
     def stop_speculation(self) -> None:
         """Free the engine for a question that was really asked, within one token."""
         self.ahead.stop()
