@@ -185,9 +185,10 @@ class Judge:
         return f"{shown!r} was not written for this place: {why}"
 
     def _continues(self, writing: Writing, typed: str, shown: str) -> bool:
-        """Whether what was typed and what is shown are of one text; with filters, what was typed."""
+        """Whether what was typed and what is shown are of one text; of what went through filters the first line."""
         if self._filters:
-            return any(typed in one.whole for one in writing.texts)
+            line = shown.strip().split("\n")[0]
+            return any(typed in one.whole and line in one.whole for one in writing.texts)
         return any(one.whole.startswith(typed + shown) for one in writing.texts)
 
     def _extent(self, asked: Asked, key: str, text: str, source: str) -> str:

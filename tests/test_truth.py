@@ -30,7 +30,8 @@ What may differ, and why that is no untruth:
 - The settings. Those in force when it was asked count as well as those in force when it is answered.
 - The memory knows more from key to key, and is no part of a question: what it said alone is told apart and must not
   come from the cache. What the gate learns is none either.
-- With filters, which change texts, only checks 1 and 2 hold, and that what was typed is a part of what was written.
+- With filters, which change texts, checks 1 and 2 hold, and that what was typed and the first line of what is shown are
+  parts of what was written.
 
 Beside that: every question is answered in time; what disagrees with a question is told so or ended at its arrival; no
 two generations of one document are wanted at once; nothing goes on ahead of a question that waits; and in the end no
@@ -55,7 +56,7 @@ from typist import Edit, Page
 from virtual_time import VirtualLoop, run
 
 from lsp_server.base import child
-from lsp_server.completion import asking, flight, pipeline, startup
+from lsp_server.completion import asking, flight, judge, pipeline, startup
 from lsp_server.completion import cache as caching
 from lsp_server.completion import snapshot as snapshots
 from lsp_server.completion.cache import Cache, Place
@@ -124,6 +125,7 @@ def played(
         patch.setattr(child, "start", playing.stage.start)
         patch.setattr(snapshots, "_syntax", sometimes_elsewhere)
         patch.setattr(snapshots, "_PARSE_LIMIT", 1e9)
+        patch.setattr(judge, "_CHECK_LIMIT", 1e9)
         run(_all_of_it(playing, course), loop)
     assert not loop.faults, loop.faults
     return playing
@@ -187,6 +189,7 @@ def test_a_document_that_is_opened_again_is_another_one(monkeypatch: pytest.Monk
     playing = played(monkeypatch, 1, course)
     assert not playing.violations
     assert not playing.seen["shown"]
+    assert not playing.stage.asked
 
 
 def test_an_older_question_does_not_end_what_is_written_for_a_newer_one(

@@ -169,9 +169,7 @@ class Session:
         self.recent: OrderedDict[str, None] = OrderedDict()
         self.deleted: deque[list[str]] = deque()
         self.remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        self.newest: dict[
-            str, tuple[int, int, int]
-        ] = {}  # version and cursor of a document's newest question
+        self.newest: dict[str, tuple[int, int, int]] = {}  # version and cursor of each newest question
         self.flights = Flights()
         self.ahead = Ahead()
         self.manners = Manners(lambda: self.config, self._processes)
@@ -239,6 +237,13 @@ class Session:
         level = self.manners.level()
         # A team shares its server.
         return "low" if self.config.engine == "http" and level != "off" else level
+
+    def dismiss(self, uri: str) -> None:
+        """A document is closed: what was asked about it is answered with nothing."""
+        for (about, _kind), task in self._running.items():
+            if about == uri:
+                task.cancel()
+        self.newest.pop(uri, None)
 
     def stop_speculation(self) -> None:
         """Free the engine for a question that was really asked, within one token."""

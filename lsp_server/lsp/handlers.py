@@ -100,7 +100,7 @@ def register(server: "OffhandServer") -> None:
     def _did_close(ls: "OffhandServer", params: types.DidCloseTextDocumentParams) -> None:
         ls.session.stop_speculation()
         ls.session.flights.make_way(params.text_document.uri)
-        ls.session.newest.pop(params.text_document.uri, None)
+        ls.session.dismiss(params.text_document.uri)
         acceptance.closing(ls.session, params.text_document.uri, time.time())
         ls.session.documents.close(params.text_document.uri)
         forget(ls.session, params.text_document.uri)
@@ -227,7 +227,7 @@ async def _answer(ls: "OffhandServer", snapshot: Snapshot, kind: str, editors: S
         task.cancel()
         raise
     if task.cancelled():
-        trace.reason = "superseded by a newer request"
+        trace.reason = "superseded by a newer request, or the document was closed"
         session.metrics.answered("nothing", trace.total_ms)
         return None
     ls.keep_traces()
