@@ -61,7 +61,9 @@ def at(session: Session, text: str, share: Pieces = Pieces()) -> tuple[str, ...]
     grammar = session.grammar("python")
     snapshot = snapshots.take(document, grammar, len(above) - 1, len(above[-1]))
     view = asyncio.run(look(snapshot, grammar, ()))
-    return tuple(one.text for one in asyncio.run(gather(session, view, "offhand", CAPACITY, share)).snippets)
+    found = asyncio.run(gather(session, view, "offhand", CAPACITY, share))
+    session.gathered[URI] = found
+    return tuple(one.text for one in found.snippets)
 
 
 def piece(text: str, path: str = "/project/other.py", brief: str = "") -> Piece:

@@ -50,7 +50,9 @@ def question(case: Case) -> tuple[Question, Found | None]:
         return Question(snapshot), found
     says = case.sections.get("suggestion")
     answer = suggestion(says, int(case.sections.get("replace", "0"))) if says else None
-    asked = Question(snapshot, Place(before, "", ""), answer, "complete" in case.sections)
+    asked = Question(
+        snapshot, Place(before, "", ""), answer, "complete" in case.sections, "unsettled" in case.sections
+    )
     return asked, None if "late" in case.sections else found
 
 

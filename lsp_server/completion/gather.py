@@ -3,7 +3,7 @@
 What stands at the prompt's beginning must not change from key to key, or nothing behind it can be reused. So a
 document's pieces are frozen: they are looked for anew when the cursor is in another definition, or behind a name whose
 members they do not show; and even then the old ones stay if they hold most of what was found. Does not know how pieces
-are found.
+are found, nor when it is time to take new ones: with them nearly the whole prompt is another.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from lsp_server.base.uri import path_of
 from lsp_server.completion.asking import comment_of, seen
 from lsp_server.completion.look import View
 from lsp_server.completion.session import Session
-from lsp_server.completion.types import Gathered, Snippet
+from lsp_server.completion.types import Gathered, Snapshot, Snippet
 from lsp_server.context.receiver import member_of
 from lsp_server.context.wants import Wants
 from lsp_server.engine.client import WorkerClient
@@ -54,8 +54,18 @@ NOTHING = Gathered()
 _ANSWER = msgspec.msgpack.Decoder(tuple[Piece, ...])
 
 
+def settled(session: Session, view: View) -> bool:
+    """Whether nothing but the pieces that the document has would be looked for."""
+    old = session.gathered.get(view.snapshot.uri)
+    if old is None or view.context.cursor in ("comment", "docstring"):
+        return old is not None
+    receiver = _receiver(view)
+    return old.place == _place(view) and (not receiver or receiver in old.receivers)
+
+
 async def gather(session: Session, view: View, template: str, capacity: int, share: Pieces) -> Gathered:
-    """The pieces for a prompt about a view; waits for the index where they have to be looked for.
+    """The pieces for a prompt about a view; waits for the index where they have to be looked for. They are the
+    document's once they are in ``Session.gathered``.
 
     Args:
         template: as in ``prompt.render.render``.
@@ -71,7 +81,7 @@ async def gather(session: Session, view: View, template: str, capacity: int, sha
     deadline = session.config.deadline_ms / 1_000
     shown = seen(template, capacity, view, NOTHING)
     wants, place = wants_of(view, shown, tuple(map(path_of, session.recent))), _place(view)
-    if old.place == place and (not wants.receiver or wants.receiver in old.receivers):
+    if settled(session, view):
         return old
     tokens = room(template, capacity, shown, share.always, share.most)
     if tokens < _LEAST:
@@ -88,7 +98,6 @@ async def gather(session: Session, view: View, template: str, capacity: int, sha
         if fitted is None:
             return old
         new = Gathered(place, receivers, fitted)
-    session.gathered[uri] = new
     return new
 
 
@@ -110,20 +119,28 @@ def wants_of(view: View, shown: Window, recent: tuple[str, ...] = ()) -> Wants:
         recent: paths of the files opened or edited lately.
     """
     snapshot, scopes = view.snapshot, view.context.scopes
-    line = snapshot.lines[snapshot.line][: snapshot.column]
-    offset = sum(map(byte_length, snapshot.lines[: snapshot.line])) + byte_length(line)
-    access = member_of(view.about, view.tree, offset) if view.tree else None
     return Wants(
         path=path_of(snapshot.uri),
         language=view.context.language,
-        offset=offset,
+        offset=_offset(snapshot),
         before=shown.prefix,
         after=shown.suffix,
-        receiver=access.receiver if access else "",
+        receiver=_receiver(view),
         function=next((scope.name for scope in reversed(scopes) if scope.kind == "function"), ""),
         classes=tuple(scope.name for scope in scopes if scope.kind == "class"),
         recent=recent,
     )
+
+
+def _offset(snapshot: Snapshot) -> int:
+    line = snapshot.lines[snapshot.line][: snapshot.column]
+    return sum(map(byte_length, snapshot.lines[: snapshot.line])) + byte_length(line)
+
+
+def _receiver(view: View) -> str:
+    """What stands in front of the dot before the cursor; empty where there is none."""
+    access = member_of(view.about, view.tree, _offset(view.snapshot)) if view.tree else None
+    return access.receiver if access else ""
 
 
 def _place(view: View) -> tuple[str, ...]:

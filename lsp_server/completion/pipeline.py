@@ -14,12 +14,12 @@ from lsp_server.completion import filters, gate
 from lsp_server.completion.asking import ask, capacity_of, note, place_at, prompt_of, text_around
 from lsp_server.completion.cache import Found, Origin, continued
 from lsp_server.completion.flight import Nothing
-from lsp_server.completion.gather import NOTHING, gather
+from lsp_server.completion.gather import NOTHING, gather, settled
 from lsp_server.completion.look import View, look
 from lsp_server.completion.remember import may_be_remembered, remember
 from lsp_server.completion.session import Session
 from lsp_server.completion.trace import Stopwatch, Trace
-from lsp_server.completion.types import Candidate, Snapshot, Source, Suggestion
+from lsp_server.completion.types import Candidate, Gathered, Snapshot, Source, Suggestion
 from lsp_server.context.syntax import Unparsed
 from lsp_server.models.store import Model
 from lsp_server.prompt.families import family
@@ -46,7 +46,7 @@ def heed(session: Session, snapshot: Snapshot) -> None:
     """A question has come: what is written for an earlier one of that document goes on if it may answer this one too,
     and else ends within one token. Called at its arrival, before anything else can happen."""
     session.ahead.await_answer()
-    session.ahead.place = None
+    session.ahead.place, session.ahead.unsettled = None, False
     session.newest[snapshot.uri] = _moment(snapshot)
     if "joined" in session.without:
         session.stop_speculation()
@@ -206,10 +206,7 @@ class _Writer:
         if first and view.snapshot.uri not in session.remembered:
             remember(session, view.snapshot)
         capacity = capacity_of(manifest)
-        gathered = session.gathered.get(view.snapshot.uri, NOTHING)
-        if first:
-            gathered = await gather(session, view, manifest.template, capacity, manifest.pieces)
-            self._watch.stage("retrieval")
+        gathered = await self._pieces(capacity) if first else session.gathered.get(view.snapshot.uri, NOTHING)
         prompt = prompt_of(manifest, capacity, view, gathered, self._project)
         self._watch.stage("prompt")
         if self._origin == "asked":
@@ -222,6 +219,7 @@ class _Writer:
             if _outdated(session, view.snapshot):
                 raise Nothing("there is a newer question")
             session.flights.make_way(view.snapshot.uri)
+            self._take(gathered)
         candidates = await ask(
             session,
             view,
@@ -232,8 +230,27 @@ class _Writer:
             only_prompt=self.only_prompt,
         )
         self._watch.stage("engine")
+        if self._origin == "prefill":  # not before a prompt with them has been evaluated
+            self._take(gathered)
         by_memory = any(candidate.by_memory for candidate in candidates)
         return candidates, "memory" if by_memory else "model"
+
+    async def _pieces(self, capacity: int) -> Gathered:
+        """Those of other files. With new ones nearly the whole prompt has to be evaluated, so a question is asked with
+        those that the document has, and work ahead takes the new ones."""
+        session, view, manifest = self._session, self._view, self._model.manifest
+        old = session.gathered.get(view.snapshot.uri)
+        later = self._origin == "asked" and not view.snapshot.invoked and "prefill" not in session.without
+        if old is not None and later and session.may_work_ahead() != "off":
+            session.ahead.unsettled = not settled(session, view)
+            return old
+        gathered = await gather(session, view, manifest.template, capacity, manifest.pieces)
+        self._watch.stage("retrieval")
+        return gathered
+
+    def _take(self, gathered: Gathered) -> None:
+        if gathered is not NOTHING:
+            self._session.gathered[self._view.snapshot.uri] = gathered
 
 
 async def _model(session: Session) -> Model:

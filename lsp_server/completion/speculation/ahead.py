@@ -54,12 +54,14 @@ class Question(msgspec.Struct, frozen=True):
     Attributes:
         place: as the cache has it; ``None`` where nothing was asked yet.
         suggestion, complete: as in ``Outcome``.
+        unsettled: as in ``Ahead``.
     """
 
     snapshot: Snapshot
     place: Place | None = None
     suggestion: Suggestion | None = None
     complete: bool = False
+    unsettled: bool = False
 
 
 class Ahead:
@@ -67,6 +69,7 @@ class Ahead:
 
     Attributes:
         place: of the question that was asked last.
+        unsettled: that question was asked beside other pieces of other files than there may be now.
         question: where the user is; ``None`` while nothing is known.
         target: what is being computed.
         task: that computes it.
@@ -77,6 +80,7 @@ class Ahead:
 
     def __init__(self) -> None:
         self.place: Place | None = None
+        self.unsettled = False
         self.question: Question | None = None
         self.target: Target | None = None
         self.task: asyncio.Task[None] | None = None

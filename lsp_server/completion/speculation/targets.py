@@ -44,11 +44,14 @@ def targets(
     if question.place is None:
         yield Target(question.snapshot, "prefill")
         return
+    here = Target(question.snapshot, "prefill", only_prompt=True)
     if found is None:  # it took too long: the next key shall have it easier
-        yield Target(question.snapshot, "prefill", only_prompt=True)
+        yield here
     yield from _ahead(
         question.snapshot, question.suggestion, question.complete, _STEPS[level], known, grammar
     )
+    if question.unsettled:
+        yield here
     if level != "low":
         entered = _entered(question.snapshot, grammar)
         window = begins(entered)

@@ -27,7 +27,8 @@ def after(session: Session, snapshot: Snapshot, suggestion: Suggestion | None, t
     if session.ahead.place is None:  # nothing is suggested there, and so nothing follows from it
         _soon(session, snapshot.uri, _CHANGED_S)
         return
-    session.ahead.question = Question(snapshot, session.ahead.place, suggestion, trace.complete)
+    ahead = session.ahead
+    ahead.question = Question(snapshot, ahead.place, suggestion, trace.complete, ahead.unsettled)
     _go_on(session)
 
 
