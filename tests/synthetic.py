@@ -32,7 +32,7 @@ def code() -> tuple[str, ...]:
     files = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".scm"))
     texts = [path.read_text(encoding="utf-8") for path in files]
     lines = [line for text in texts for line in text.splitlines(keepends=True)]
-    return (*map("".join, zip(lines[::2], lines[1::2], strict=False)), *[ODD] * 20)
+    return (*map("".join, zip(lines[::2], lines[1::2], strict=False)), *[ODD] * 40)
 
 
 def vocabulary_like(

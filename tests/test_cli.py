@@ -313,7 +313,7 @@ def test_demo(tmp_path: Path) -> None:
     out = offhand(tmp_path, "demo")
     shown = re.findall(r"▶ │ .*├.+┤", out)
     assert len(shown) >= 3, out
-    assert len(re.findall(r"\d+ ms (from the|computed).*; (as in the file|the file has)", out)) == len(shown)
+    assert len(re.findall(r"\d+ ms .+; (as in the file|the file has)", out)) == len(shown)
     keys = re.search(r"(\d+) keys: ghost text for (\d+), median [\d.]+ ms", out)
     assert keys is not None
     assert int(keys[2]) > 0

@@ -202,8 +202,9 @@ async def test_a_key_costs_a_handful_of_tokens(shared: RawClient) -> None:
     assert len(spent) > 20
     assert spent[0] > 200, "the first prompt is evaluated whole"
     # The window's left edge moves once in eight lines, the limit in tokens may cut 64 more, and a suggestion's
-    # look-ahead may stand where the key goes on.
-    assert sorted(spent[1:])[-3] <= 24, spent
+    # look-ahead may stand where the key goes on, or the next window's prompt: of this engine's cache, which evaluates
+    # in no time, no copy is worth making.
+    assert sorted(spent[1:])[-5] <= 24, spent
     assert sorted(spent)[len(spent) // 2] <= 4, spent
 
 

@@ -52,7 +52,9 @@ class Stub:
         (file.parent / ".git").mkdir(parents=True)
         file.write_bytes(text.encode())
         command = [sys.executable, str(STUB), str(path), str(self.log)]
-        self.neovim.lua("require('offhand').setup(...)", {"cmd": command, **(setup or {})})
+        # Keys that a test types in one go are asked about once, however slowly Neovim takes them.
+        options = {"cmd": command, "debounce_ms": 30, **(setup or {})}
+        self.neovim.lua("require('offhand').setup(...)", options)
         self.neovim.open(file)
         self.ready()
         self.neovim.keys("G$")
