@@ -69,9 +69,13 @@ class Stub:
             "the file is known",
         )
 
+    def lines(self) -> list[str]:
+        """What the stub has noted; a line that it is writing just now is none yet."""
+        return self.log.read_text().split("\n")[:-1] if self.log.exists() else []
+
     def sent(self, method: str) -> list[Any]:
         """The parameters of all messages of a kind that the server got."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        lines = self.lines()
         return [message["params"] for message in map(json.loads, lines) if message.get("method") == method]
 
     def asked(self) -> int:
@@ -470,9 +474,7 @@ def test_settings_reach_the_server(neovim: Session, stub: Stub) -> None:
     assert stub.sent("initialize")[0]["initializationOptions"] == {"multiline": "never"}
     assert stub.sent("initialize")[0]["capabilities"]["textDocument"]["inlineCompletion"]
     answers = wait_for(
-        lambda: [
-            m for m in map(json.loads, stub.log.read_text().splitlines()) if m.get("id") == "configuration"
-        ],
+        lambda: [m for m in map(json.loads, stub.lines()) if m.get("id") == "configuration"],
         "the answer",
     )
     assert answers[0]["result"] == [{"multiline": "never"}]
