@@ -136,6 +136,7 @@ async def _type(screen: _Screen, editor: "Editor", uri: str, text: str) -> int:
     row += len(_TYPED_BELOW)
     editor.open(uri, "python", "\n".join(lines))
     screen.say("Typing lines that stand elsewhere in the file too, one key after the other:")
+    await _rest(editor, uri, row, 0)
     line, times, shown = "", [], 0
     for key in _keys(_TYPED):
         editor.replace(uri, row, len(line), len(line), key)
