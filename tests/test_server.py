@@ -181,30 +181,35 @@ async def test_typed_through_comes_from_the_cache(shared: RawClient) -> None:
         assert (await shared.command("offhand.why"))[0]["source"] == "cache"
 
 
-async def test_a_key_costs_a_handful_of_tokens(shared: RawClient) -> None:
+async def test_a_key_costs_a_handful_of_tokens(home: Path) -> None:
     """Deep in a long file, through Enter, empty lines and new names, a key re-evaluates only what it added."""
+    # The next window's prompt is not evaluated ahead: of this engine's cache, which evaluates in no time, no copy would
+    # be worth making, and going back would cost it again.
+    client = await RawClient.start(home, OFFHAND_WITHOUT="manners,prefill")
+    await client.initialize(FAKE)
+    await client.ready()
     uri = URI + "handful"
     method = (
         "    def method_{0}(self, value):\n        result = compute(value, {0})\n        return result\n\n"
     )
     text = "import os\n\n\nclass Thing:\n" + "".join(method.format(number) for number in range(100))
-    shared.open(text, uri)
+    client.open(text, uri)
     line, column, spent = text.count("\n"), 0, []
     for version, key in enumerate(
         "    def other(self, name):\n        here = compute(name, 7)\n\n        return he"
     ):
-        shared.change(version + 1, line, column, column, key, uri)
+        client.change(version + 1, line, column, column, key, uri)
         line, column = (line + 1, 0) if key == "\n" else (line, column + 1)
-        await shared.inline(line, column, uri=uri)
-        tokens = (await shared.command("offhand.why"))[0]["tokens"]
+        await client.inline(line, column, uri=uri)
+        tokens = (await client.command("offhand.why"))[0]["tokens"]
         if tokens:
             spent.append(tokens["prompt"] - tokens["reused"])
+    await client.close()
     assert len(spent) > 20
     assert spent[0] > 200, "the first prompt is evaluated whole"
     # The window's left edge moves once in eight lines, the limit in tokens may cut 64 more, and a suggestion's
-    # look-ahead may stand where the key goes on, or the next window's prompt: of this engine's cache, which evaluates
-    # in no time, no copy is worth making.
-    assert sorted(spent[1:])[-5] <= 24, spent
+    # look-ahead may stand where the key goes on.
+    assert sorted(spent[1:])[-3] <= 24, spent
     assert sorted(spent)[len(spent) // 2] <= 4, spent
 
 

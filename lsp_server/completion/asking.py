@@ -73,11 +73,15 @@ def begins(session: Session, snapshot: Snapshot) -> int:
     """The line on which the document's part in a prompt begins; 0 without a model, too."""
     if session.model is None:
         return 0
-    manifest = session.model.manifest
     gathered = session.gathered.get(snapshot.uri)
-    most = budget(manifest.template, capacity_of(manifest), gathered.tokens if gathered else 0)
-    before, _ = reach(most.prefix, most.suffix)
+    before, _ = _reach(session.model.manifest, gathered.tokens if gathered else 0)
     return edge(snapshot.lines, snapshot.line, snapshot.column, before)
+
+
+def _reach(manifest: Manifest, pieces: int = 0) -> tuple[int, int]:
+    """The most that a model sees before and behind a cursor, in characters, beside so many tokens of other files."""
+    most = budget(manifest.template, capacity_of(manifest), pieces)
+    return reach(most.prefix, most.suffix)
 
 
 def prompt_of(manifest: Manifest, capacity: int, view: View, gathered: Gathered, project: str = "") -> Prompt:
@@ -122,8 +126,7 @@ def place_at(session: Session, view: View, manifest: Manifest, project: str = ""
     does not go into the cache. Where a block is expected follows from the text.
     """
     snapshot, template, capacity = view.snapshot, manifest.template, capacity_of(manifest)
-    most = budget(template, capacity)
-    seen = reach(most.prefix, most.suffix)
+    characters = _reach(manifest)
     setting = (
         snapshot.path,
         snapshot.language,
@@ -131,16 +134,14 @@ def place_at(session: Session, view: View, manifest: Manifest, project: str = ""
         f"{manifest.name} {manifest.version} {manifest.model.sha256} {template} {capacity}",
         session.config.engine,
         session.config.multiline,
-        outline_of(view, edge(snapshot.lines, snapshot.line, snapshot.column, seen[0])),
+        outline_of(view, edge(snapshot.lines, snapshot.line, snapshot.column, characters[0])),
     )
-    return place_of(snapshot.lines, snapshot.line, snapshot.column, seen, "\0".join(setting))
+    return place_of(snapshot.lines, snapshot.line, snapshot.column, characters, "\0".join(setting))
 
 
 def text_around(snapshot: Snapshot, manifest: Manifest) -> Place:
     """The same without all that takes more than a look at the text: no ``setting``."""
-    most = budget(manifest.template, capacity_of(manifest))
-    seen = reach(most.prefix, most.suffix)
-    return place_of(snapshot.lines, snapshot.line, snapshot.column, seen, "")
+    return place_of(snapshot.lines, snapshot.line, snapshot.column, _reach(manifest), "")
 
 
 def comment_of(view: View) -> str:

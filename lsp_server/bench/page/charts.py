@@ -10,7 +10,6 @@ from typing import NamedTuple
 from lsp_server.bench.page.axes import Axis, linear, logarithmic
 from lsp_server.bench.page.document import folded, swatch, table
 from lsp_server.bench.page.frame import (
-    ABOVE,
     AREA,
     UNITS,
     Form,
@@ -19,6 +18,7 @@ from lsp_server.bench.page.frame import (
     legend,
     path,
     stretched,
+    strip,
     y_of,
 )
 from lsp_server.bench.page.html import Html, lone, tag
@@ -268,17 +268,7 @@ def _figure(
         told = "\n".join(
             (place, *(f"{one.name}: {cell}" for one, cell in zip(series, cells, strict=True) if cell != NONE))
         )
-        strips.append(
-            tag(
-                "rect",
-                tag("title", told),
-                x=f"{at * step:.3f}%",
-                width=f"{step:.3f}%",
-                y=ABOVE,
-                height=AREA,
-                class_="strip",
-            )
-        )
+        strips.append(strip(at * step, step, told))
     marks = [((at + 0.5) * step, name) for at, name in enumerate(along.labels) if name]
     numbers = table((along.name, *(one.name for one in series)), rows)
     named = legend([(one.name, one.tone) for one in series]) if key else Html()

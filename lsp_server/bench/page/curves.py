@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from lsp_server.bench.page.axes import Axis, linear, logarithmic
 from lsp_server.bench.page.document import table
-from lsp_server.bench.page.frame import ABOVE, UNITS, Form, Tone, framed, path, stretched, y_of
+from lsp_server.bench.page.frame import ABOVE, UNITS, Form, Tone, framed, path, stretched, strip, y_of
 from lsp_server.bench.page.html import Html, join, lone, tag
 from lsp_server.bench.page.words import NONE, percent
 
@@ -252,12 +252,4 @@ def _strips(axis: Axis, runs: Sequence[Curve], form: Form) -> Iterator[Html]:
         told = "\n".join(
             (f"within {form(value)}", *(f"{run.name}: {percent(run.below(value))}" for run in runs))
         )
-        yield tag(
-            "rect",
-            tag("title", told),
-            x=f"{100 * at / number:.3f}%",
-            width=f"{100 / number:.3f}%",
-            y=ABOVE,
-            height=_AREA,
-            class_="strip",
-        )
+        yield strip(100 * at / number, 100 / number, told, _AREA)

@@ -89,6 +89,12 @@ def stretched(drawn: Sequence[Html], area: int = AREA) -> Html:
     )
 
 
+def strip(at: float, width: float, told: str, area: int = AREA) -> Html:
+    """A part of the area, from top to bottom, that tells something where the pointer rests; in percent of its width."""
+    x, wide = f"{at:.3f}%", f"{width:.3f}%"
+    return tag("rect", tag("title", told), x=x, width=wide, y=ABOVE, height=area, class_="strip")
+
+
 def y_of(axis: Axis, value: float, area: int = AREA) -> float:
     """Pixels from a chart's top."""
     return ABOVE + area * (1 - axis.at(value))
